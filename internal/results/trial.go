@@ -1,0 +1,163 @@
+package results
+
+import "time"
+
+// Point is the position of a trial on its scenario's scale axis.
+type Point struct {
+	Services  int `json:"services"`
+	Endpoints int `json:"endpoints"`
+}
+
+// Status says how a trial ended.
+type Status string
+
+// The ways a trial ends.
+const (
+	// Complete means that every phase ran to its end.
+	Complete Status = "complete"
+	// Failed means that a phase could not finish; what was measured before
+	// is kept but never compared.
+	Failed Status = "failed"
+)
+
+// Trial is one scenario point in one mode, measured once: everything that
+// was counted, with nothing derived. It is stored as trial.json in the
+// trial's folder; histograms and changes lie beside it.
+type Trial struct {
+	// ID is the name of the trial's folder, unique within the run.
+	ID       string `json:"id"`
+	Scenario string `json:"scenario"`
+	Point    Point  `json:"point"`
+	Mode     string `json:"mode"`
+	Provider string `json:"provider"`
+	// Block counts from 1; the trials of one block are compared in pairs.
+	Block int `json:"block"`
+	// Order is the position of the trial in the whole run, from 1.
+	Order int `json:"order"`
+
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+	Status   Status    `json:"status"`
+	// Error says why the trial failed; empty when it is complete.
+	Error string `json:"error,omitempty"`
+
+	Phases   []Phase   `json:"phases"`
+	Scalars  []Scalar  `json:"scalars"`
+	Missing  []Missing `json:"missing,omitempty"`
+	Warnings []Warning `json:"warnings,omitempty"`
+	// ProxyConfig is the proxy's complete configuration, as it was given.
+	ProxyConfig string `json:"proxyConfig"`
+	// Notes are facts of this mode that a reader needs beside its numbers.
+	Notes []string `json:"notes,omitempty"`
+
+	// Histograms are stored in histograms.json.
+	Histograms []Histogram `json:"-"`
+	// Series are stored in series.json.
+	Series []Series `json:"-"`
+	// Changes are stored in changes.jsonl, one a line.
+	Changes []Change `json:"-"`
+}
+
+// Phase is a named part of a trial. Times are nanoseconds of CLOCK_MONOTONIC.
+type Phase struct {
+	Name  string `json:"name"`
+	Start int64  `json:"start"`
+	End   int64  `json:"end"`
+}
+
+// Scalar is a metric with one value per trial, such as "proxy.rss.max".
+type Scalar struct {
+	// Metric is the dotted, stable name.
+	Metric string `json:"metric"`
+	// Unit is "s", "bytes", "count", "count/s" or "ratio".
+	Unit  string  `json:"unit"`
+	Value float64 `json:"value"`
+	// Censored means that the value is a lower bound: a time-out.
+	Censored bool `json:"censored,omitempty"`
+}
+
+// Missing is a metric (or the prefix of several) that was asked for and
+// could not be measured, with the reason.
+type Missing struct {
+	Metric  string `json:"metric"`
+	Because string `json:"because"`
+}
+
+// Warning is a doubt about the numbers whose names begin with Metric.
+// An empty Metric concerns all of the trial.
+type Warning struct {
+	Metric  string `json:"metric,omitempty"`
+	Message string `json:"message"`
+}
+
+// Histogram is an HDR histogram of one distribution in nanoseconds.
+type Histogram struct {
+	// Metric is the dotted name without a percentile: "path", "connect",
+	// "connect.syscall", "connect.lag", "http.keepalive", "http.new", ...
+	Metric string `json:"metric"`
+	// Class tells apart the targets: "all" is the headline (Services drawn
+	// at random), "first", "middle", "last" are positions in the proxy's
+	// rules, "d01".."d10" are tenths of the rule order, "direct" is a pod
+	// IP without a Service.
+	Class string `json:"class"`
+	// HDR is the histogram in HdrHistogram's V2 compressed base64 encoding.
+	HDR string `json:"hdr"`
+	// Count is the number of recorded values.
+	Count int64 `json:"count"`
+	// Censored counts attempts that timed out: they lasted longer than any
+	// value in the histogram that the time-out allowed.
+	Censored int64 `json:"censored,omitempty"`
+	// Errors counts attempts that failed otherwise, by kind ("refused",
+	// "reset", "wrong-backend", ...).
+	Errors map[string]int64 `json:"errors,omitempty"`
+}
+
+// Series is a metric over time during one phase.
+type Series struct {
+	Metric string `json:"metric"`
+	Phase  string `json:"phase"`
+	// Start is the beginning of the first bin in ns of CLOCK_MONOTONIC.
+	Start int64 `json:"start"`
+	// Width is the length of a bin in ns.
+	Width int64 `json:"width"`
+	Bins  []Bin `json:"bins"`
+}
+
+// Bin is one interval of a Series. Latencies are in ns; 0 with Count 0.
+type Bin struct {
+	Count  int64 `json:"n"`
+	Errors int64 `json:"err,omitempty"`
+	P50    int64 `json:"p50"`
+	P99    int64 `json:"p99"`
+	Max    int64 `json:"max"`
+}
+
+// Change is one API write and what traffic saw of it. Times are nanoseconds
+// of CLOCK_MONOTONIC; 0 means that it did not happen before GaveUp.
+type Change struct {
+	ID      int    `json:"id"`
+	Kind    string `json:"kind"`
+	Service string `json:"service"`
+	// Due is when the seeded schedule wanted the write.
+	Due int64 `json:"due"`
+	// Sent is when the write was sent; Acked when the API server answered.
+	Sent  int64 `json:"sent"`
+	Acked int64 `json:"acked"`
+	// FirstNew is the start of the first new connection answered by a new
+	// endpoint.
+	FirstNew int64 `json:"firstNew,omitempty"`
+	// LastOld is the start of the last new connection answered by a removed
+	// endpoint; 0 with OldSettled means that none was after the write.
+	LastOld int64 `json:"lastOld,omitempty"`
+	// OldSettled is when it became certain that no more connections reach
+	// removed endpoints; 0 means it did not before GaveUp (censored).
+	OldSettled int64 `json:"oldSettled,omitempty"`
+	// GaveUp is when observation ended.
+	GaveUp int64 `json:"gaveUp"`
+	// Probes counts connections made to observe this change.
+	Probes int64 `json:"probes"`
+	// Errors counts probes that failed, by kind.
+	Errors map[string]int64 `json:"errors,omitempty"`
+	// Error says why the write itself failed, if it did.
+	Error string `json:"error,omitempty"`
+}

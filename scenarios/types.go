@@ -1,0 +1,178 @@
+// Package scenarios holds what a user asks svcbench to measure: the YAML
+// scenario files, their types, their strict loading and the built-in ones.
+package scenarios
+
+// APIVersion is the value of apiVersion in every scenario file.
+const APIVersion = "svcbench/v1alpha1"
+
+// Kind is the value of kind in every scenario file.
+const Kind = "Scenario"
+
+// Mode is a way of implementing Kubernetes Services, the thing under test.
+type Mode string
+
+// The modes svcbench knows by name. Whether one runs on this machine is
+// answered by clusters/modes, by trying it.
+const (
+	IPTables Mode = "iptables"
+	IPVS     Mode = "ipvs"
+	NFTables Mode = "nftables"
+	EBPF     Mode = "ebpf"
+)
+
+// Scenario is one YAML file: what is populated, what traffic and churn it
+// gets and what is measured at each point of its scale axis.
+type Scenario struct {
+	APIVersion string `yaml:"apiVersion" json:"apiVersion"`
+	Kind       string `yaml:"kind" json:"kind"`
+	// Name is the identity of the scenario in plans, run directories and
+	// reports: lower case letters, digits and dashes.
+	Name string `yaml:"name" json:"name"`
+	// Title is one line for lists and headings.
+	Title string `yaml:"title" json:"title"`
+	// Description says what question the scenario answers.
+	Description string `yaml:"description,omitempty" json:"description,omitempty"`
+
+	Population Population `yaml:"population" json:"population"`
+	// Points is the scale axis. Empty means the population as it stands.
+	Points Points `yaml:"points,omitempty" json:"points,omitempty"`
+
+	Traffic Traffic `yaml:"traffic,omitempty" json:"traffic,omitempty"`
+	// Churn is what changes while the cluster is measured; nil means nothing.
+	Churn *Churn `yaml:"churn,omitempty" json:"churn,omitempty"`
+	// Measure lists the instruments to use; empty means all of them.
+	Measure []Instrument `yaml:"measure,omitempty" json:"measure,omitempty"`
+
+	// Modes are measured unless the command line says otherwise; empty
+	// means every mode that this machine can run.
+	Modes []Mode `yaml:"modes,omitempty" json:"modes,omitempty"`
+	// Baseline is the mode every ratio is relative to.
+	Baseline Mode `yaml:"baseline,omitempty" json:"baseline,omitempty"`
+	// Blocks is the number of repetitions; each block is every mode once.
+	Blocks int `yaml:"blocks,omitempty" json:"blocks,omitempty"`
+	// Seed decides trial order, sampled Services and churn targets.
+	Seed uint64 `yaml:"seed,omitempty" json:"seed,omitempty"`
+
+	Proxy Proxy `yaml:"proxy,omitempty" json:"proxy,omitempty"`
+}
+
+// Protocol is the transport protocol of the population's Services.
+type Protocol string
+
+// TCP is the only protocol the instruments of this version can drive.
+const TCP Protocol = "TCP"
+
+// Population is what exists in the cluster before anything is measured.
+type Population struct {
+	// Services is the number of ClusterIP Services.
+	Services int `yaml:"services,omitempty" json:"services,omitempty"`
+	// Endpoints is the number of ready endpoints of each Service.
+	Endpoints int `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
+	// Ports is the number of ports of each Service.
+	Ports int `yaml:"ports,omitempty" json:"ports,omitempty"`
+	// Protocol is the protocol of every port.
+	Protocol Protocol `yaml:"protocol,omitempty" json:"protocol,omitempty"`
+}
+
+// Point is one position on the scale axis. A zero field takes the value of
+// the scenario's population.
+type Point struct {
+	Services  int `yaml:"services,omitempty" json:"services,omitempty"`
+	Endpoints int `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
+}
+
+// Points is the scale axis: in YAML either a list of points, or a mapping
+// of lists (services, endpoints) whose cross product is taken in the order
+// written, services outermost.
+type Points []Point
+
+// Traffic is the load during the measurement.
+type Traffic struct {
+	Connect *ConnectTraffic `yaml:"connect,omitempty" json:"connect,omitempty"`
+	HTTP    *HTTPTraffic    `yaml:"http,omitempty" json:"http,omitempty"`
+}
+
+// ConnectTraffic opens new TCP connections, open loop, and closes each as
+// soon as it is established.
+type ConnectTraffic struct {
+	// Rate is in new connections per second.
+	Rate int `yaml:"rate" json:"rate"`
+	// Warmup precedes Duration and is not counted.
+	Warmup   Duration `yaml:"warmup,omitempty" json:"warmup,omitempty"`
+	Duration Duration `yaml:"duration" json:"duration"`
+	// Timeout after which a connection attempt is a censored sample.
+	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+}
+
+// HTTPTraffic sends HTTP requests, open loop, once for each kind of
+// connection listed.
+type HTTPTraffic struct {
+	// Rate is in requests per second.
+	Rate     int      `yaml:"rate" json:"rate"`
+	Warmup   Duration `yaml:"warmup,omitempty" json:"warmup,omitempty"`
+	Duration Duration `yaml:"duration" json:"duration"`
+	Timeout  Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+	// Connections lists the kinds measured, one after the other.
+	Connections []ConnectionKind `yaml:"connections,omitempty" json:"connections,omitempty"`
+}
+
+// ConnectionKind says whether HTTP requests share connections.
+type ConnectionKind string
+
+// The kinds of HTTP connections.
+const (
+	// KeepAlive reuses connections between requests.
+	KeepAlive ConnectionKind = "keep-alive"
+	// NewConnection opens a connection for each request.
+	NewConnection ConnectionKind = "new"
+)
+
+// ChurnKind names one kind of change.
+type ChurnKind string
+
+// ReplaceEndpoints replaces every endpoint of a Service by new ones, as a
+// finished rolling update does. New pods answer before the API write, old
+// pods go on answering until the change has settled.
+const ReplaceEndpoints ChurnKind = "replace-endpoints"
+
+// Churn is an open-loop stream of changes to the population.
+type Churn struct {
+	Kind ChurnKind `yaml:"kind" json:"kind"`
+	// Rate is in changes per second.
+	Rate     float64  `yaml:"rate" json:"rate"`
+	Duration Duration `yaml:"duration" json:"duration"`
+	// Timeout after which a change that traffic has not seen is a censored
+	// sample.
+	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+}
+
+// Instrument names one thing svcbench can measure.
+type Instrument string
+
+// The instruments.
+const (
+	// Path is the time the first packet of a connection spends inside the node.
+	Path Instrument = "path"
+	// Connect is the latency of new TCP connections seen by a client.
+	Connect Instrument = "connect"
+	// HTTP is the latency of HTTP requests with and without keep-alive.
+	HTTP Instrument = "http"
+	// Programming is the time from an API write to traffic that obeys it.
+	Programming Instrument = "programming"
+	// ColdStart is the time from starting the proxy to verified convergence.
+	ColdStart Instrument = "coldstart"
+	// ProxyCost is CPU, memory, kernel rules and the proxy's own sync metric.
+	ProxyCost Instrument = "proxy"
+)
+
+// Proxy are the settings every mode gets alike; what a mode does not know
+// is left out of its configuration and said so in the report.
+type Proxy struct {
+	// MinSyncPeriod is the shortest time between two syncs of the rules.
+	// nil means 1s, kube-proxy's default for iptables and nftables.
+	MinSyncPeriod *Duration `yaml:"minSyncPeriod,omitempty" json:"minSyncPeriod,omitempty"`
+	// SyncPeriod is the longest time between two syncs; nil means 30s.
+	SyncPeriod *Duration `yaml:"syncPeriod,omitempty" json:"syncPeriod,omitempty"`
+	// Verbosity is the proxy's log level (-v). Levels above 2 cost CPU.
+	Verbosity int `yaml:"verbosity,omitempty" json:"verbosity,omitempty"`
+}
