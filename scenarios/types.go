@@ -33,20 +33,21 @@ type Scenario struct {
 	// Description says what question the scenario answers.
 	Description string `yaml:"description,omitempty" json:"description,omitempty"`
 
-	Population Population `yaml:"population" json:"population"`
+	Population Population `yaml:"population,omitempty" json:"population"`
 	// Points is the scale axis. Empty means the population as it stands.
 	Points Points `yaml:"points,omitempty" json:"points,omitempty"`
 
 	Traffic Traffic `yaml:"traffic,omitempty" json:"traffic,omitempty"`
 	// Churn is what changes while the cluster is measured; nil means nothing.
 	Churn *Churn `yaml:"churn,omitempty" json:"churn,omitempty"`
-	// Measure lists the instruments to use; empty means all of them.
+	// Measure lists the instruments to use; empty means every instrument
+	// whose section exists, with ColdStart and ProxyCost.
 	Measure []Instrument `yaml:"measure,omitempty" json:"measure,omitempty"`
 
 	// Modes are measured unless the command line says otherwise; empty
 	// means every mode that this machine can run.
 	Modes []Mode `yaml:"modes,omitempty" json:"modes,omitempty"`
-	// Baseline is the mode every ratio is relative to.
+	// Baseline is the mode every ratio is relative to; see DefaultBaseline.
 	Baseline Mode `yaml:"baseline,omitempty" json:"baseline,omitempty"`
 	// Blocks is the number of repetitions; each block is every mode once.
 	Blocks int `yaml:"blocks,omitempty" json:"blocks,omitempty"`

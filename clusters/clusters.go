@@ -1,0 +1,162 @@
+// Package clusters is what a runner knows of a cluster: how to get one, its
+// places, and the Service implementation under test. The providers that make
+// clusters are in sub-packages, and so are the modes.
+package clusters
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"k8s.io/client-go/kubernetes"
+
+	"svcbench/internal/agent"
+	"svcbench/scenarios"
+)
+
+// Provider makes clusters.
+type Provider interface {
+	// Name is the provider's name in plans and results, such as "local".
+	Name() string
+	// Modes says for every mode, in the order of reports, whether this
+	// provider can run it here. It finds out by trying.
+	Modes(ctx context.Context) ([]Support, error)
+	// Start brings up a cluster without Services and with its proxy not yet
+	// started. It returns when the API server answers and traffic passes
+	// between the places. The caller must Close the cluster; nothing is
+	// left behind when Start fails.
+	Start(ctx context.Context, c Config) (Cluster, error)
+	// Facts are properties of the provider that decide results and are the
+	// same in all of its clusters, by name.
+	Facts() map[string]string
+	// Versions maps the parts the provider runs to their versions.
+	Versions(ctx context.Context) (map[string]string, error)
+}
+
+// Support says whether a mode can run.
+type Support struct {
+	Mode   scenarios.Mode
+	Answer Answer
+	// Because completes "not run, because ..."; empty for Yes.
+	Because string
+}
+
+// Answer is the outcome of trying something.
+type Answer string
+
+// The answers.
+const (
+	Yes Answer = "yes"
+	No  Answer = "no"
+	// Unknown means that it could not be tried.
+	Unknown Answer = "unknown"
+)
+
+// Config describes one cluster.
+type Config struct {
+	// Name tells clusters of one run apart, in logs and messages.
+	Name string
+	Mode scenarios.Mode
+	// Proxy are the settings of the Service implementation.
+	Proxy scenarios.Proxy
+	// Population is the largest one the cluster will hold.
+	Population scenarios.Point
+	// Ports are those on which backends answer.
+	Ports []uint16
+	// LogDir gets the logs of every part, one file each.
+	LogDir string
+}
+
+// Cluster is a running API server and a node whose Services are implemented
+// in one mode. Its methods are safe for concurrent use.
+type Cluster interface {
+	// API returns a client of the API server without client-side limits.
+	API() kubernetes.Interface
+	// Place returns a place at which agents can run.
+	Place(At) agent.Launcher
+	// Network says which addresses and links the cluster has.
+	Network() Network
+	// Proxy is the Service implementation under test.
+	Proxy() Proxy
+	// Backends switches pod IPs off and on.
+	Backends() Backends
+	// Died is closed when a part that the cluster cannot do without has
+	// ended by itself; Err then says which and why.
+	Died() <-chan struct{}
+	Err() error
+	// Close removes the cluster and everything it made. It may be called
+	// more than once and does not depend on the context of Start.
+	Close(ctx context.Context) error
+}
+
+// At names a place.
+type At string
+
+// The places of a cluster.
+const (
+	AtClient  At = "client"
+	AtNode    At = "node"
+	AtBackend At = "backend"
+)
+
+// Network is what a population and the instruments need to know.
+type Network struct {
+	// Services is the range of ClusterIPs that may be handed out.
+	Services netip.Prefix
+	// Pods is the range of pod IPs, all of which answer.
+	Pods netip.Prefix
+	// ClientLink and BackendLink are the node's links to the two places,
+	// between which the path of a packet is timed.
+	ClientLink, BackendLink string
+	// Node is the name of the Node object that endpoints are on.
+	Node string
+}
+
+// Backends switches pod IPs, as if pods went away or came.
+type Backends interface {
+	// Off makes pod IPs stop answering and returns when that is so.
+	Off(ctx context.Context, ips ...netip.Addr) error
+	// On makes pod IPs answer again and returns when that is so.
+	On(ctx context.Context, ips ...netip.Addr) error
+}
+
+// Proxy is the Service implementation of the node: its life and its
+// instruments.
+type Proxy interface {
+	// Start starts it and returns at once with the time of its execution in
+	// ns of CLOCK_MONOTONIC. It is an error to start it twice.
+	Start(ctx context.Context) (started int64, err error)
+	// Stop ends it; what it programmed stays.
+	Stop(ctx context.Context) error
+	// Config is its complete configuration as it was given.
+	Config() string
+	// Notes are facts of the mode a reader needs beside its numbers.
+	Notes() []string
+	// Usage is what it has used since Start, with the programs it ran.
+	Usage(ctx context.Context) (Usage, error)
+	// Rules reads back from the kernel what it programmed.
+	Rules(ctx context.Context) (Rules, error)
+	// Metrics reads its own metrics, by name.
+	Metrics(ctx context.Context) (map[string]*dto.MetricFamily, error)
+}
+
+// Usage is what a proxy has used since it was started.
+type Usage struct {
+	// CPU is user and system time, with that of programs it ran and waited
+	// for (nft, iptables-restore).
+	CPU time.Duration
+	// MaxRSS is the largest resident set of its own process, in bytes.
+	MaxRSS int64
+}
+
+// Rules are a proxy's rules as the kernel has them.
+type Rules struct {
+	// Counts are the numbers of objects by the last part of their metric's
+	// name: "count" (rules), "chains", "sets", "elements".
+	Counts map[string]int64
+	// Order lists the cluster IPs in the order in which the kernel compares
+	// a new packet with them; nil where it looks them up in a table, so
+	// that no Service comes before another.
+	Order []netip.Addr
+}

@@ -1,0 +1,60 @@
+package agenttest
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+
+	"svcbench/internal/agent/identity"
+)
+
+// Service listens on a free port of 127.0.0.1 and answers identity connections
+// as the backend that pick returns, which stands for a Service's choice. When
+// pick returns the zero value the connection hears nothing. pick is called on
+// many goroutines.
+func Service(t testing.TB, pick func() netip.AddrPort) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(c, pick)
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+func serve(c net.Conn, pick func() netip.AddrPort) {
+	defer c.Close()
+	var question [1]byte
+	if _, err := io.ReadFull(c, question[:]); err != nil || question[0] != identity.Question {
+		return
+	}
+	backend := pick()
+	if !backend.IsValid() {
+		_, _ = io.Copy(io.Discard, c) // until the client gives up
+		return
+	}
+	if answer, err := identity.Encode(backend); err == nil {
+		_, _ = c.Write(answer[:])
+	}
+}
+
+// NoService returns an address of 127.0.0.1 that refuses connections.
+func NoService(t testing.TB) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}

@@ -1,0 +1,209 @@
+// Package probe opens identity connections (see package identity) to many
+// targets at a fixed pace each, from one thread. It is built on non-blocking
+// sockets, epoll and an absolute timer rather than on a goroutine and a
+// net.Dialer per connection: instruments share the machine with what they
+// measure, and this costs a fraction.
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"svcbench/internal/agent"
+)
+
+// burst is how many attempts are started before the loop looks at answers.
+const burst = 16
+
+// Loop probes targets. Run and every callback run on one goroutine; all
+// methods but Do must be called there, or while Run is not running.
+type Loop struct {
+	poller *poller
+	limit  int
+	due    queue[*Target]
+	open   queue[*attempt]
+	byFD   map[int]*attempt
+	calls  calls
+	ended  bool
+}
+
+// NewLoop returns a Loop that has at most limit attempts under way at once;
+// further ones wait for their turn. Its sockets belong to the network
+// namespace of the thread that calls Run. The caller must Close it.
+func NewLoop(limit int) (*Loop, error) {
+	if limit <= 0 {
+		return nil, fmt.Errorf("probe loop: limit of %d attempts must be positive", limit)
+	}
+	p, err := newPoller()
+	if err != nil {
+		return nil, fmt.Errorf("probe loop: %w", err)
+	}
+	return &Loop{poller: p, limit: limit, byFD: map[int]*attempt{}}, nil
+}
+
+// Add begins to probe t: its first attempt is due at once.
+func (l *Loop) Add(t *Target) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	t.address = unix.SockaddrInet4{Port: int(t.Addr.Port()), Addr: t.Addr.Addr().As4()}
+	t.active, t.next = true, agent.Now()
+	l.due.push(t)
+	return nil
+}
+
+// Rest starts no more attempts to t; those under way go on. Resting twice
+// changes nothing.
+func (l *Loop) Rest(t *Target) {
+	if t.active {
+		t.active = false
+		l.due.remove(t)
+	}
+}
+
+// Remove ends the probing of t and aborts its attempts: Done is not called
+// again. Removing twice changes nothing.
+func (l *Loop) Remove(t *Target) {
+	l.Rest(t)
+	for _, a := range t.started {
+		if !a.ended {
+			l.drop(a)
+		}
+	}
+	t.started = nil
+}
+
+// Do runs f on the loop soon. It may be called from any goroutine; f is
+// forgotten when the loop is closed.
+func (l *Loop) Do(f func()) {
+	l.calls.add(f)
+	l.poller.wake()
+}
+
+// Stop makes Run return; to be called on the loop.
+func (l *Loop) Stop() { l.ended = true }
+
+// Open returns how many attempts are under way.
+func (l *Loop) Open() int { return l.open.len() }
+
+// Run probes until ctx ends or Stop is called; both are no error.
+func (l *Loop) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, l.poller.wake)()
+	l.ended = false
+	for {
+		l.calls.run()
+		more := l.startDue()
+		if l.ended || ctx.Err() != nil {
+			return nil
+		}
+		until := l.next()
+		if more {
+			until = now
+		}
+		ready, err := l.poller.wait(until)
+		if err != nil {
+			return fmt.Errorf("probe loop: %w", err)
+		}
+		for _, fd := range ready {
+			if a := l.byFD[fd]; a != nil { // not dropped by an earlier callback
+				l.settle(a, a.proceed())
+			}
+		}
+		l.expire()
+	}
+}
+
+// Close aborts all attempts and frees the loop's descriptors.
+func (l *Loop) Close() error {
+	for l.open.len() > 0 {
+		l.drop(l.open.first())
+	}
+	if err := l.poller.close(); err != nil {
+		return fmt.Errorf("close probe loop: %w", err)
+	}
+	return nil
+}
+
+// startDue starts the attempts that are due, at most a burst of them, and
+// reports whether some are left.
+func (l *Loop) startDue() bool {
+	at := agent.Now()
+	for range burst {
+		if l.due.len() == 0 || l.open.len() >= l.limit || l.due.first().next > at {
+			return false
+		}
+		t := l.due.first()
+		t.advance(at)
+		l.due.changed(t)
+		if t.Tick != nil {
+			t.Tick(at)
+		}
+		if l.ended {
+			return false
+		}
+		if t.active && t.open < t.Overlap {
+			l.start(t)
+		}
+	}
+	return true
+}
+
+func (l *Loop) start(t *Target) {
+	a := &attempt{target: t, fd: -1}
+	err := a.connect()
+	a.deadline = a.start + t.Timeout.Nanoseconds()
+	t.started = append(t.started, a)
+	t.open++
+	l.open.push(a)
+	if a.fd >= 0 && errors.Is(err, errPending) {
+		if adding := l.poller.add(a.fd, !a.asked); adding != nil {
+			err = adding
+		} else {
+			l.byFD[a.fd] = a
+		}
+	}
+	l.settle(a, err)
+}
+
+// settle tells the outcome of an attempt unless it is still pending.
+func (l *Loop) settle(a *attempt, err error) {
+	if errors.Is(err, errPending) {
+		return
+	}
+	o := a.outcome(err)
+	l.drop(a)
+	a.target.forget()
+	a.target.Done(o)
+}
+
+// expire ends the attempts whose time is over.
+func (l *Loop) expire() {
+	at := agent.Now()
+	for l.open.len() > 0 && l.open.first().deadline <= at {
+		l.settle(l.open.first(), os.ErrDeadlineExceeded)
+	}
+}
+
+// drop closes an attempt and forgets it.
+func (l *Loop) drop(a *attempt) {
+	delete(l.byFD, a.fd)
+	l.open.remove(a)
+	a.target.open--
+	a.close()
+}
+
+// next returns when the loop must act again if nothing happens before.
+func (l *Loop) next() int64 {
+	at := never
+	if l.open.len() > 0 {
+		at = l.open.first().deadline
+	}
+	if l.due.len() > 0 && l.open.len() < l.limit && (at == never || l.due.first().next < at) {
+		at = l.due.first().next
+	}
+	return at
+}

@@ -1,0 +1,94 @@
+package watch
+
+import (
+	"net/netip"
+
+	"svcbench/internal/agent/errkind"
+	"svcbench/internal/agent/probe"
+)
+
+// observation judges what happens to one change. It knows no network and no
+// clock.
+type observation struct {
+	seen       Seen
+	new, old   map[netip.Addr]struct{}
+	settle     int64
+	giveUp     int64
+	lastNew    int64 // the start of the last connection answered by a new one
+}
+
+// newObservation observes what the Command says, from the time start on.
+func newObservation(c Command, start int64) *observation {
+	return &observation{
+		seen:   Seen{ID: c.ID, Errors: map[string]int64{}},
+		new:    set(c.New),
+		old:    set(c.Old),
+		settle: c.Settle.Nanoseconds(),
+		giveUp: start + c.Timeout.Nanoseconds(),
+	}
+}
+
+func set(ips []netip.Addr) map[netip.Addr]struct{} {
+	s := make(map[netip.Addr]struct{}, len(ips))
+	for _, ip := range ips {
+		s[ip] = struct{}{}
+	}
+	return s
+}
+
+// add counts a connection that has ended. Connections may end in another order
+// than they began, so first and last are those of their starts.
+func (o *observation) add(out probe.Outcome) {
+	s := &o.seen
+	s.Probes++
+	if !out.Answered() {
+		s.Errors[out.Failure]++
+		return
+	}
+	from := out.From.Addr()
+	if _, ok := o.new[from]; ok {
+		if s.FirstNew == 0 || out.Start < s.FirstNew {
+			s.FirstNew = out.Start
+		}
+		o.lastNew = max(o.lastNew, out.Start)
+		return
+	}
+	if _, ok := o.old[from]; ok {
+		s.LastOld = max(s.LastOld, out.Start)
+		return
+	}
+	s.Errors[errkind.WrongBackend]++
+}
+
+// over reports whether there is nothing more to see at the time now, and
+// completes what was seen. oldest is the start of the oldest connection that
+// has not ended, 0 if there is none.
+func (o *observation) over(now, oldest int64) bool {
+	at := o.certain()
+	// All connections that began until then must have had their say.
+	if at != 0 && now >= at && (oldest == 0 || oldest > at) {
+		o.seen.OldSettled = at
+	} else if now < o.giveUp {
+		return false
+	}
+	o.seen.GaveUp = now
+	return true
+}
+
+// certain returns when the outcome of the change is certain by what was seen
+// so far; 0 if that cannot be said yet.
+func (o *observation) certain() int64 {
+	s := &o.seen
+	turned := max(s.FirstNew, s.LastOld)
+	switch {
+	case len(o.old) == 0:
+		return s.FirstNew
+	case len(o.new) == 0:
+		if s.LastOld == 0 { // perhaps the old ones have not begun to answer
+			return 0
+		}
+	case s.FirstNew == 0 || o.lastNew <= turned:
+		return 0 // silence of the old ones alone could be that of all
+	}
+	return turned + o.settle
+}

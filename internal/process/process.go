@@ -1,0 +1,322 @@
+// Package process runs the child processes of a trial: in a network
+// namespace, in a process group of their own, with their output in a file,
+// and never outliving svcbench, however it ends.
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"svcbench/internal/netns"
+)
+
+// Spec describes one child process.
+type Spec struct {
+	// Name is what messages call the process.
+	Name string
+	Path string
+	Args []string
+	// Env is added to a minimal environment (PATH, HOME, LANG).
+	Env []string
+	// Namespace is the network namespace; nil means the machine's own.
+	Namespace *netns.Namespace
+	// Log is the file that gets standard error, and standard output unless
+	// Stdout is true.
+	Log string
+	// Pipes connects standard input and output to the Process.
+	Pipes bool
+}
+
+// Launcher starts processes. The kernel kills every child when the thread
+// that started it ends (PR_SET_PDEATHSIG), so one thread starts them all and
+// lives until Close.
+type Launcher struct {
+	jobs chan func()
+	done chan struct{}
+	once sync.Once
+}
+
+// NewLauncher returns a running launcher.
+func NewLauncher() *Launcher {
+	l := &Launcher{jobs: make(chan func()), done: make(chan struct{})}
+	go func() {
+		runtime.LockOSThread()
+		for {
+			select {
+			case job := <-l.jobs:
+				job()
+			case <-l.done:
+				return // still locked: the thread ends, and with it its children
+			}
+		}
+	}()
+	return l
+}
+
+// Close ends the launcher's thread and with it every child still running.
+func (l *Launcher) Close() { l.once.Do(func() { close(l.done) }) }
+
+// Process is a running or ended child.
+type Process struct {
+	name    string
+	cmd     *exec.Cmd
+	log     string
+	started int64
+	done    chan struct{}
+	err     error
+	stdin   io.WriteCloser
+	stdout  io.ReadCloser
+}
+
+// Start starts the process and returns at once.
+func (l *Launcher) Start(ctx context.Context, spec Spec) (*Process, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	p, files, err := prepare(spec)
+	defer func() {
+		for _, f := range files {
+			_ = f.Close() // the child has its own copies
+		}
+	}()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	result := make(chan error, 1)
+	job := func() { result <- startIn(spec.Namespace, p) }
+	select {
+	case l.jobs <- job:
+	case <-l.done:
+		return nil, fmt.Errorf("start %s: launcher is closed", spec.Name)
+	}
+	if err := <-result; err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	go p.wait()
+	return p, nil
+}
+
+// prepare builds the command; the files returned are the parent's copies of
+// what the child inherits.
+func prepare(spec Spec) (*Process, []*os.File, error) {
+	cmd := exec.Command(spec.Path, spec.Args...)
+	cmd.Env = append(baseEnv(), spec.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p := &Process{name: spec.Name, cmd: cmd, log: spec.Log, done: make(chan struct{})}
+	var files []*os.File
+	if spec.Log != "" {
+		if err := os.MkdirAll(filepath.Dir(spec.Log), 0o755); err != nil {
+			return nil, files, err
+		}
+		f, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+		if err != nil {
+			return nil, files, err
+		}
+		files = append(files, f)
+		cmd.Stdout, cmd.Stderr = f, f
+	}
+	if spec.Pipes {
+		inR, inW, err := os.Pipe()
+		if err != nil {
+			return nil, files, err
+		}
+		files = append(files, inR)
+		outR, outW, err := os.Pipe()
+		if err != nil {
+			return nil, append(files, inW), err
+		}
+		files = append(files, outW)
+		cmd.Stdin, cmd.Stdout = inR, outW
+		p.stdin, p.stdout = inW, outR
+	}
+	return p, files, nil
+}
+
+// startIn starts the command on the calling thread, inside ns. It must run
+// on the launcher's thread and leaves it where it was.
+func startIn(ns *netns.Namespace, p *Process) error {
+	if ns == nil {
+		p.started = monotonic()
+		return p.cmd.Start()
+	}
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return fmt.Errorf("current network namespace: %w", err)
+	}
+	defer home.Close()
+	if err := unix.Setns(ns.FD(), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace %q: %w", ns.Name(), err)
+	}
+	p.started = monotonic()
+	err = p.cmd.Start()
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		return errors.Join(err, fmt.Errorf("return to own network namespace: %w", back))
+	}
+	return err
+}
+
+func (p *Process) wait() {
+	p.err = p.cmd.Wait()
+	close(p.done)
+}
+
+// Name returns the name given in the Spec.
+func (p *Process) Name() string { return p.name }
+
+// PID returns the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Started returns when the process was executed, in ns of CLOCK_MONOTONIC.
+func (p *Process) Started() int64 { return p.started }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says how the process ended, with the end of its log: nil while it runs
+// and after it ended with status 0.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	if p.err == nil {
+		return nil
+	}
+	if tail := p.logTail(); tail != "" {
+		return fmt.Errorf("%s ended: %w; the end of its log %s:\n%s", p.name, p.err, p.log, tail)
+	}
+	return fmt.Errorf("%s ended: %w", p.name, p.err)
+}
+
+// Usage returns what the kernel counted for the ended process and the
+// children it waited for; nil while it runs.
+func (p *Process) Usage() *syscall.Rusage {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	usage, _ := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return usage
+}
+
+// Stop asks the process to end, kills its whole process group after grace
+// and returns when it has ended. Stopping twice is not an error.
+func (p *Process) Stop(grace time.Duration) {
+	if p.stdin != nil {
+		_ = p.stdin.Close()
+	}
+	if grace > 0 {
+		_ = syscall.Kill(p.PID(), syscall.SIGTERM)
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-p.done:
+		case <-timer.C:
+		}
+	}
+	// The group outlives its leader when a child (nft, iptables-restore)
+	// was left over; ESRCH means that nothing was.
+	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
+	<-p.done
+	if p.stdout != nil {
+		_ = p.stdout.Close()
+	}
+}
+
+// Read reads the standard output of a process started with Pipes.
+func (p *Process) Read(b []byte) (int, error) { return p.stdout.Read(b) }
+
+// Write writes to the standard input of a process started with Pipes.
+func (p *Process) Write(b []byte) (int, error) { return p.stdin.Write(b) }
+
+// Close ends a process started with Pipes by closing its standard input, by
+// force after two seconds, and returns how it ended if that was by itself
+// and not well.
+func (p *Process) Close() error {
+	select {
+	case <-p.done:
+		return p.Err()
+	default:
+	}
+	_ = p.stdin.Close()
+	timer := time.NewTimer(2 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+	}
+	p.Stop(0)
+	return nil
+}
+
+func (p *Process) logTail() string {
+	const keep = 2048
+	f, err := os.Open(p.log)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.Size() > keep {
+		_, _ = f.Seek(-keep, io.SeekEnd)
+	}
+	b, _ := io.ReadAll(f)
+	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
+	return string(bytes.Join(lines[max(0, len(lines)-6):], []byte("\n")))
+}
+
+// baseEnv is what every child gets: nothing of the user's settings that
+// could change how it behaves (KUBECONFIG, GODEBUG, proxies).
+func baseEnv() []string {
+	env := []string{"LANG=C", "HOME=/nonexistent"}
+	path := os.Getenv("PATH")
+	if !strings.Contains(path, "/sbin") {
+		path += ":/usr/local/sbin:/usr/sbin:/sbin"
+	}
+	return append(env, "PATH="+path)
+}
+
+func monotonic() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // exists since Linux 2.6
+	return ts.Nano()
+}
+
+// Output runs a command to its end inside a namespace and returns its
+// standard output; the error holds its standard error.
+func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, path string, args ...string) ([]byte, error) {
+	name := filepath.Base(path)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = baseEnv()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	p := &Process{name: name, cmd: cmd}
+	result := make(chan error, 1)
+	select {
+	case l.jobs <- func() { result <- startIn(ns, p) }:
+	case <-l.done:
+		return nil, fmt.Errorf("run %s: launcher is closed", name)
+	}
+	if err := <-result; err != nil {
+		return nil, fmt.Errorf("run %s: %w", name, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return out.Bytes(), fmt.Errorf("run %s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(errOut.Bytes()))
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,82 @@
+package results
+
+import "strings"
+
+// The metrics of histograms; see Histogram.Metric.
+const (
+	// Path is the time a connection's first packet spends inside the node.
+	Path = "path"
+	// Connect is the time from connect() to the established connection.
+	Connect = "connect"
+	// ConnectSyscall is the duration of the non-blocking connect() call.
+	ConnectSyscall = "connect.syscall"
+	// ConnectLag is how late connections were started.
+	ConnectLag = "connect.lag"
+	// ConnectChurn is Connect while the population is churned.
+	ConnectChurn = "connect.churn"
+	// HTTPKeepAlive and HTTPNew are response times, counted from when the
+	// request was due, on kept connections and on a new one each.
+	HTTPKeepAlive = "http.keepalive"
+	HTTPNew       = "http.new"
+	// ServiceTime is appended to an HTTP metric for the time counted from
+	// when the request was really sent, Lag for how late that was.
+	ServiceTime = ".service"
+	Lag         = ".lag"
+)
+
+// The metrics that reports derive from changes, by percentile.
+const (
+	// ProgrammingAdd is the time from sending an API write to the start of
+	// the first new connection that reaches a new endpoint.
+	ProgrammingAdd = "programming.add"
+	// ProgrammingRemove is the time from sending an API write to the start
+	// of the last new connection that still reached a removed endpoint.
+	ProgrammingRemove = "programming.remove"
+)
+
+// The scalars of a trial.
+const (
+	// ColdStart is the time from the execution of the proxy on a full
+	// population to verified convergence.
+	ColdStart = "coldstart.sync"
+	// ProxyCPU is the CPU time from the proxy's start to the trial's end;
+	// ProxyCPUStart and ProxyCPUChurn are its parts until convergence and
+	// during churn.
+	ProxyCPU      = "proxy.cpu.seconds"
+	ProxyCPUStart = "proxy.cpu.coldstart"
+	ProxyCPUChurn = "proxy.cpu.churn"
+	// ProxyRSS is the largest resident set of the proxy.
+	ProxyRSS = "proxy.rss.max"
+	// ProxySyncFirst is the longest, ProxySyncChurn the mean duration of a
+	// sync by the proxy's own metric, until convergence and during churn.
+	ProxySyncFirst = "proxy.sync.coldstart"
+	ProxySyncChurn = "proxy.sync.churn"
+	// ProxySyncCount is the number of syncs during churn.
+	ProxySyncCount = "proxy.sync.count"
+	// Rules is the prefix of the numbers of kernel objects.
+	Rules = "rules."
+	// PopulateRate is the number of API objects written per second.
+	PopulateRate = "populate.rate"
+	// ClusterUp and ClusterDown are how long a cluster took to come and go.
+	ClusterUp   = "cluster.up"
+	ClusterDown = "cluster.down"
+)
+
+// The classes of a histogram; see Histogram.Class.
+const (
+	ClassAll    = "all"
+	ClassFirst  = "first"
+	ClassMiddle = "middle"
+	ClassLast   = "last"
+	ClassDirect = "direct"
+)
+
+// LowerIsBetter reports whether less of a metric is an advantage. It is false
+// for rates and for numbers that are no judgement, such as the rule count.
+func LowerIsBetter(metric string) bool {
+	switch {
+	case metric == PopulateRate, strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,132 @@
+package scenarios
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// check reports what is wrong between fields. It expects a decoded scenario
+// with its defaults, and leaves out what rests on a field that has a problem
+// of its own, so that one mistake is reported once.
+func (d *decoder) check(s *Scenario) {
+	d.checkPoints(s)
+	d.checkMeasure(s)
+	d.checkWork(s)
+	d.checkModes(s)
+	d.checkProxy(s)
+}
+
+// checkPoints reports points that are too big or occur twice.
+func (d *decoder) checkPoints(s *Scenario) {
+	if !d.sound("population") {
+		return
+	}
+	first := map[Point]int{}
+	for i, p := range s.ResolvedPoints() {
+		services, servicesOK := d.axis(i, "services")
+		endpoints, endpointsOK := d.axis(i, "endpoints")
+		if !servicesOK || !endpointsOK || !d.sound(fmt.Sprintf("points[%d]", i)) {
+			continue
+		}
+		at := cmp.Or(services, endpoints)
+		if at == nil { // everything is a default
+			return
+		}
+		if p.Services*p.Endpoints > MaxTotalEndpoints {
+			d.report(at.value, Problem{Path: at.path, Message: at.path + " makes too many endpoints",
+				Found:    fmt.Sprintf("%d Services x %d endpoints = %d", p.Services, p.Endpoints, p.Services*p.Endpoints),
+				Expected: fmt.Sprintf("at most %d in all", MaxTotalEndpoints)})
+			continue
+		}
+		if before, again := first[p]; again {
+			path := fmt.Sprintf("points[%d]", i)
+			d.report(d.keyOf(path, at.value), Problem{Path: path, Message: path + " is the same as " + fmt.Sprintf("points[%d]", before),
+				Found: fmt.Sprintf("%d Services x %d endpoints twice", p.Services, p.Endpoints), Expected: "each point once"})
+			continue
+		}
+		first[p] = i
+	}
+}
+
+// axis returns where the value that the point i has for a field was
+// written, nil if it is a default, and whether it can be relied on.
+func (d *decoder) axis(i int, name string) (*mark, bool) {
+	if m := d.marks[fmt.Sprintf("points[%d].%s", i, name)]; m != nil {
+		return m, !m.bad
+	}
+	population := "population." + name
+	ok := d.sound(population, "points."+name)
+	if m := d.marks[population]; m != nil && m.value != nil {
+		return m, ok
+	}
+	return nil, ok
+}
+
+// checkMeasure reports instruments without their section, and sections
+// without an instrument.
+func (d *decoder) checkMeasure(s *Scenario) {
+	if d.marks["measure"] == nil {
+		return
+	}
+	for i, instrument := range s.Measure {
+		path := fmt.Sprintf("measure[%d]", i)
+		need, needs := sectionOf(instrument)
+		parent, _, _ := strings.Cut(need.path, ".")
+		if !needs || need.present(s) || !d.sound(path, parent, need.path) {
+			continue
+		}
+		d.report(d.keyOf(path, nil), Problem{Path: path, Message: fmt.Sprintf("%s: instrument %s needs a section %s", path, instrument, need.path),
+			Expected: fmt.Sprintf("%s in the file, or measure without %s", need.path, instrument)})
+	}
+	for _, sec := range sections() {
+		used := slices.ContainsFunc(sec.users, s.Measures)
+		if !sec.present(s) || used || !d.sound("measure", sec.path) {
+			continue
+		}
+		d.report(d.keyOf(sec.path, nil), Problem{Path: sec.path, Message: sec.path + " is used by no instrument in measure",
+			Expected: join(names(sec.users), ", ", " or ") + " in measure, or no " + sec.path})
+	}
+}
+
+// checkWork reports traffic and churn that ends before it has begun.
+func (d *decoder) checkWork(s *Scenario) {
+	work := func(path string, rate float64, duration Duration, unit string) {
+		at := path + ".duration"
+		if !d.sound(path, path+".rate", at) || d.marks[at] == nil || rate*duration.Std().Seconds() >= 1 {
+			return
+		}
+		d.report(d.marks[at].value, Problem{Path: at, Message: at + " is too short for a single " + unit,
+			Found: fmt.Sprintf("%v at %v/s", duration, rate), Expected: "rate x duration of at least 1"})
+	}
+	if c := s.Traffic.Connect; c != nil {
+		work("traffic.connect", float64(c.Rate), c.Duration, "connection")
+	}
+	if h := s.Traffic.HTTP; h != nil {
+		work("traffic.http", float64(h.Rate), h.Duration, "request")
+	}
+	if c := s.Churn; c != nil {
+		work("churn", c.Rate, c.Duration, "change")
+	}
+}
+
+// checkModes reports a baseline that is not measured.
+func (d *decoder) checkModes(s *Scenario) {
+	if len(s.Modes) == 0 || d.marks["baseline"] == nil || slices.Contains(s.Modes, s.Baseline) || !d.sound("modes", "baseline") {
+		return
+	}
+	d.report(d.marks["baseline"].value, Problem{Path: "baseline", Message: "baseline is not among modes",
+		Found: string(s.Baseline), Expected: join(names(s.Modes), ", ", " or ")})
+}
+
+// checkProxy reports sync periods that kube-proxy would refuse.
+func (d *decoder) checkProxy(s *Scenario) {
+	shortest, longest := *s.Proxy.MinSyncPeriod, *s.Proxy.SyncPeriod
+	if shortest <= longest || !d.sound("proxy", "proxy.minSyncPeriod", "proxy.syncPeriod") {
+		return
+	}
+	at := cmp.Or(d.marks["proxy.minSyncPeriod"], d.marks["proxy.syncPeriod"])
+	d.report(at.value, Problem{Path: at.path, Message: "proxy.minSyncPeriod is longer than proxy.syncPeriod",
+		Found: fmt.Sprintf("%v and %v", shortest, longest), Expected: "minSyncPeriod of at most syncPeriod"})
+}

@@ -1,0 +1,32 @@
+package scenarios
+
+import "time"
+
+// The limits of a scenario file. They keep a typing mistake from becoming a
+// night of populating, and every product of them inside an int64.
+const (
+	// MaxFileSize is the largest scenario file that is read, in bytes.
+	MaxFileSize = 256 << 10
+	// MaxName is the longest name of a scenario, in characters.
+	MaxName = 40
+	// MaxTitle is the longest title of a scenario, in characters.
+	MaxTitle = 120
+	// MaxServices is the largest number of Services at one point.
+	MaxServices = 100_000
+	// MaxEndpoints is the largest number of endpoints of one Service.
+	MaxEndpoints = 1000
+	// MaxTotalEndpoints is the largest product of Services and endpoints.
+	MaxTotalEndpoints = 1_000_000
+	// MaxPorts is the largest number of ports of one Service.
+	MaxPorts = 16
+	// MaxPoints is the longest scale axis, after the cross product.
+	MaxPoints = 1000
+	// MaxRate is the highest rate of traffic or churn, per second.
+	MaxRate = 100_000
+	// MaxDuration is the longest duration, warm-up or time-out.
+	MaxDuration = Duration(time.Hour)
+	// MaxBlocks is the largest number of blocks.
+	MaxBlocks = 1000
+	// MaxVerbosity is the highest log level of the proxy.
+	MaxVerbosity = 10
+)
