@@ -79,6 +79,12 @@ type Environment struct {
 	Versions map[string]string `json:"versions"`
 	// Sysctls are the kernel settings that decide the result, by name.
 	Sysctls map[string]string `json:"sysctls"`
+	// Hardware are properties of the machine that decide the result, such as
+	// the frequency governor, by name; what cannot be read is left out.
+	Hardware map[string]string `json:"hardware,omitempty"`
+	// Load is the load average of the last 1, 5 and 15 minutes before the
+	// first trial: that of a quiet machine is near zero.
+	Load []float64 `json:"load,omitempty"`
 	// Svcbench is the version of the program, GitCommit its source.
 	Svcbench  string `json:"svcbench"`
 	GitCommit string `json:"gitCommit,omitempty"`
