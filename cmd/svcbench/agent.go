@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/backend"
+	"svcbench/internal/agent/path"
+	"svcbench/internal/agent/verify"
+	"svcbench/internal/agent/watch"
+)
+
+// agents are the instruments' ends that run at a place of a cluster, by the
+// names under which runners launch them.
+func agents() map[string]func(context.Context, *agent.Conn) error {
+	return map[string]func(context.Context, *agent.Conn) error{
+		backend.Name: backend.Serve,
+		path.Name:    path.Serve,
+		verify.Name:  verify.Serve,
+		watch.Name:   watch.Serve,
+	}
+}
+
+func newAgent(streams Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:    "agent NAME",
+		Short:  "Run an instrument's agent on standard input and output",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			serve, ok := agents()[args[0]]
+			if !ok {
+				return fmt.Errorf("no agent is called %q (there are %s)", args[0],
+					strings.Join(slices.Sorted(maps.Keys(agents())), ", "))
+			}
+			conn := agent.NewConn(streams.In, streams.Out)
+			err := serve(cmd.Context(), conn)
+			if err != nil {
+				_ = conn.Fail(err) // the runner may be gone
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"svcbench/internal/doctor"
+	"svcbench/internal/failure"
+)
+
+// diagnosis is what "svcbench doctor -o json" prints.
+type diagnosis struct {
+	Fit    bool            `json:"fit"`
+	Checks []doctor.Result `json:"checks"`
+}
+
+func newDoctor(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find out whether this machine is fit to measure on",
+		Long: `Tries everything a run needs and prints, for what is missing, the command that
+repairs it: ✓ is well, ! makes results less complete or less certain, ✗ must be
+repaired. Exits with 5 if there is any ✗.`,
+		Args: cobra.NoArgs,
+	}
+	output := addOutput(cmd, "text", "json")
+	out := addOut(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		results := doctor.Examine(cmd.Context(), doctorChecks(*out))
+		if err := context.Cause(cmd.Context()); err != nil {
+			return err
+		}
+		verdict := doctor.Verdict(results)
+		if output.value == "json" {
+			if err := writeJSON(streams.Out, diagnosis{Fit: verdict == nil, Checks: results}); err != nil {
+				return err
+			}
+			return verdict
+		}
+		if err := doctor.WriteText(streams.Out, results); err != nil {
+			return err
+		}
+		return verdict
+	}
+	return cmd
+}
+
+// doctorChecks are the checks of the machine and of what svcbench has on it.
+func doctorChecks(outDir string) []doctor.Check {
+	return doctor.This(cacheDir(), outDir).Checks()
+}
+
+// beforeRun makes the fast checks and tells only what is not well. The error
+// says that nothing can be measured here.
+func beforeRun(ctx context.Context, streams Streams, outDir string) error {
+	results := doctor.Examine(ctx, doctor.Fast(doctorChecks(outDir)))
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Status == doctor.Ok || r.Status == doctor.Failed {
+			continue
+		}
+		fmt.Fprintf(streams.Err, "! %s: %s\n", r.Title, r.Detail)
+	}
+	err := doctor.Verdict(results)
+	if err != nil && failure.HintOf(err) == "" {
+		return failure.New(failure.Environment, err, "`svcbench doctor` tells more")
+	}
+	return err
+}
