@@ -1,0 +1,150 @@
+// Package components finds or builds the real programs a local cluster is
+// made of: etcd and parts of Kubernetes. They are built from the Go module
+// proxy at pinned versions, once per version, into a folder of the user, and
+// shared by all runs.
+package components
+
+import (
+	"embed"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// The nested modules of the folder components/ pin every dependency. A
+// package cannot embed files of another module, so it holds copies;
+// TestPins checks that they are up to date.
+
+//go:generate cp ../../components/etcd/go.mod pins/etcd.mod
+//go:generate cp ../../components/etcd/go.sum pins/etcd.sum
+//go:generate cp ../../components/kubernetes/go.mod pins/kubernetes.mod
+//go:generate cp ../../components/kubernetes/go.sum pins/kubernetes.sum
+
+//go:embed pins
+var pins embed.FS
+
+// Component is a program at a pinned version.
+type Component struct {
+	// Name is the name of the program, such as "kube-proxy".
+	Name string `json:"name"`
+	// Version is the pinned version, such as "v1.37.2".
+	Version string `json:"version"`
+	// Module is the Go module it comes from.
+	Module string `json:"module"`
+	// Package is the import path of its main package.
+	Package string `json:"package"`
+}
+
+// All lists the components in the order in which a cluster starts them.
+func All() []Component {
+	var all []Component
+	for _, m := range pinned() {
+		all = append(all, m.components()...)
+	}
+	return all
+}
+
+// module is a Go module some of whose programs are components, with the
+// go.mod and go.sum of the nested module that pins it.
+type module struct {
+	name     string // of the nested module
+	path     string
+	version  string
+	mod, sum []byte
+	ldflags  []string
+	programs []program
+}
+
+type program struct {
+	name string
+	pkg  string
+}
+
+// pinned returns the modules that components are built from.
+func pinned() []module {
+	etcd := pinnedModule("etcd", "go.etcd.io/etcd/server/v3")
+	etcd.programs = []program{{"etcd", etcd.path}} // its version is in its source
+
+	kubernetes := pinnedModule("kubernetes", "k8s.io/kubernetes")
+	kubernetes.ldflags = append(kubernetes.ldflags, kubernetesVersion(kubernetes.version)...)
+	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-proxy"} {
+		kubernetes.programs = append(kubernetes.programs, program{name, kubernetes.path + "/cmd/" + name})
+	}
+	return []module{etcd, kubernetes}
+}
+
+// pinnedModule reads the copies that go generate made. Files that are
+// missing would fail the tests of this package, not a user.
+func pinnedModule(name, modulePath string) module {
+	mod, _ := pins.ReadFile("pins/" + name + ".mod")
+	sum, _ := pins.ReadFile("pins/" + name + ".sum")
+	return module{
+		name:    name,
+		path:    modulePath,
+		version: requiredVersion(mod, modulePath),
+		mod:     mod,
+		sum:     sum,
+		ldflags: []string{"-s", "-w"}, // no debug information: half the size
+	}
+}
+
+// kubernetesVersion returns the linker flags by which Kubernetes' own
+// release builds put their version into a program.
+func kubernetesVersion(version string) []string {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	var flags []string
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		flags = append(flags,
+			"-X "+pkg+".gitVersion="+version,
+			"-X "+pkg+".gitMajor="+major,
+			"-X "+pkg+".gitMinor="+minor,
+			"-X "+pkg+".gitTreeState=clean",
+		)
+	}
+	return flags
+}
+
+// requiredVersion returns the version at which a go.mod requires a module,
+// or the empty string.
+func requiredVersion(mod []byte, modulePath string) string {
+	for line := range strings.Lines(string(mod)) {
+		words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
+		if len(words) >= 2 && words[0] == modulePath && strings.HasPrefix(words[1], "v") {
+			return words[1]
+		}
+	}
+	return ""
+}
+
+// folder is the name of the folder that holds the module's programs.
+func (m module) folder() string { return m.name + "-" + m.version }
+
+// String is what messages call the module.
+func (m module) String() string { return m.name + " " + m.version }
+
+func (m module) components() []Component {
+	var all []Component
+	for _, p := range m.programs {
+		all = append(all, Component{Name: p.name, Version: m.version, Module: m.path, Package: p.pkg})
+	}
+	return all
+}
+
+func (m module) packages() []string {
+	var all []string
+	for _, p := range m.programs {
+		all = append(all, p.pkg)
+	}
+	return all
+}
+
+// output is the name go build gives to a program: the last element of its
+// import path that is not a major version.
+func (p program) output() string {
+	last := path.Base(p.pkg)
+	if regexp.MustCompile(`^v[0-9]+$`).MatchString(last) {
+		last = path.Base(path.Dir(p.pkg))
+	}
+	return last
+}
