@@ -174,7 +174,12 @@ func (n *Namespace) Delete() error {
 	if n.h.IsOpen() {
 		errs = append(errs, n.h.Close())
 	}
-	if err := netns.DeleteNamed(n.name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EINVAL) {
+	err := netns.DeleteNamed(n.name)
+	if errors.Is(err, syscall.EINVAL) {
+		// A name that nothing is mounted on: its maker was killed in between.
+		err = os.Remove(filepath.Join(Folder, n.name))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {

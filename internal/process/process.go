@@ -296,15 +296,16 @@ func monotonic() int64 {
 	return ts.Nano()
 }
 
-// Output runs a command to its end inside a namespace and returns its
-// standard output; the error holds its standard error.
-func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, path string, args ...string) ([]byte, error) {
+// Output runs a command to its end inside a namespace, with stdin as its
+// standard input, and returns its standard output; the error holds its
+// standard error.
+func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, stdin []byte, path string, args ...string) ([]byte, error) {
 	name := filepath.Base(path)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = baseEnv()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &errOut
 	p := &Process{name: name, cmd: cmd}
 	result := make(chan error, 1)
 	select {

@@ -1,0 +1,124 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+
+	"svcbench/internal/netns"
+)
+
+// Clean removes what killed runs have left behind: processes, network
+// namespaces and work folders. What belongs to a living process stays. Each
+// removed cluster is told to report.
+func Clean(ctx context.Context, report func(string)) error {
+	left, err := Leftovers()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, prefix := range left {
+		if err := context.Cause(ctx); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		if removed, err := cleanOne(prefix); err != nil {
+			errs = append(errs, fmt.Errorf("remove leftovers of %s: %w", prefix, err))
+		} else if removed {
+			report(prefix)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Leftovers lists the prefixes under which a killed run has left something.
+func Leftovers() ([]string, error) {
+	registered, err := owners()
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, name := range registered {
+		o, err := adopt(name)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil {
+			left = append(left, name)
+			_ = o.file.Close() // it stays a leftover
+		}
+	}
+	// Namespaces whose file was removed by somebody else.
+	namespaces, err := netns.List("svcbench-")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range namespaces {
+		if m := ownedName.FindStringSubmatch(name); m != nil && !slices.Contains(registered, m[1]) && !slices.Contains(left, m[1]) {
+			left = append(left, m[1])
+		}
+	}
+	return left, nil
+}
+
+// cleanOne removes one cluster unless it has an owner after all.
+func cleanOne(prefix string) (bool, error) {
+	o, err := adopt(prefix)
+	if err != nil {
+		return false, err
+	}
+	if o == nil {
+		if _, err := os.Stat((&owner{prefix: prefix}).path()); err == nil {
+			return false, nil // it lives
+		}
+	}
+	err = removeNamespaces(prefix)
+	if o != nil {
+		err = errors.Join(err, o.discard())
+	}
+	return true, err
+}
+
+// discard is release for an owner whose work folder may not be known.
+func (o *owner) discard() error {
+	if o.work == "" {
+		return errors.Join(os.Remove(o.path()), o.file.Close())
+	}
+	return o.release()
+}
+
+// removeNamespaces kills every process in the namespaces of a prefix and
+// removes them.
+func removeNamespaces(prefix string) error {
+	names, err := netns.List(prefix + "-")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		if ownedName.MatchString(name) {
+			errs = append(errs, removeNamespace(name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func removeNamespace(name string) error {
+	ns, err := netns.Open(name)
+	if err != nil {
+		return err
+	}
+	pids, err := ns.Processes()
+	if err != nil {
+		return errors.Join(err, ns.Delete())
+	}
+	for _, pid := range pids {
+		// One that has ended meanwhile (ESRCH) is as good as killed.
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return errors.Join(fmt.Errorf("kill process %d in %s: %w", pid, name, err), ns.Delete())
+		}
+	}
+	return ns.Delete()
+}

@@ -1,0 +1,223 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"svcbench/clusters"
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/backend"
+	"svcbench/internal/agent/verify"
+	"svcbench/internal/process"
+)
+
+// cluster is one local cluster.
+type cluster struct {
+	config   clusters.Config
+	binaries map[string]string
+	self     string
+
+	owner       *owner
+	network     *network
+	launcher    *process.Launcher
+	credentials *credentials
+	etcd        *process.Process
+	apiserver   *process.Process
+	backends    *backend.Backend
+	proxy       *proxy
+	api         kubernetes.Interface
+
+	died chan struct{}
+
+	mu      sync.Mutex
+	closing bool
+	closed  bool
+	err     error
+}
+
+var _ clusters.Cluster = (*cluster)(nil)
+
+// up brings up everything but the proxy, in order.
+func (c *cluster) up(ctx context.Context) error {
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"make network", c.makeNetwork},
+		{"start etcd", c.startEtcd},
+		{"start API server", c.startAPIServer},
+		{"start backends", c.startBackends},
+		{"connect to API server", c.guard},
+		{"register node", c.registerNode},
+		{"verify pods by traffic", c.verifyPods},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+	}
+	return nil
+}
+
+func (c *cluster) makeNetwork(context.Context) (err error) {
+	if c.network, err = newNetwork(c.owner.prefix); err != nil {
+		return err
+	}
+	if c.credentials, err = newCredentials(c.owner.work, controlAddr.Addr()); err != nil {
+		return err
+	}
+	return c.writeKubeconfig()
+}
+
+// startBackends starts what answers on every pod IP. It lives as long as the
+// cluster, not as the context of Start.
+func (c *cluster) startBackends(ctx context.Context) (err error) {
+	c.backends, err = backend.Start(context.WithoutCancel(ctx), c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
+	return err
+}
+
+// guard watches the parts the cluster cannot do without, then connects.
+func (c *cluster) guard(ctx context.Context) error {
+	go c.watch(c.etcd.Done(), c.etcd.Err, "etcd")
+	go c.watch(c.apiserver.Done(), c.apiserver.Err, "kube-apiserver")
+	go c.watch(c.backends.Gone(), c.backends.Err, "the backends")
+	return c.connect(ctx)
+}
+
+// watch makes the cluster die with one of its parts.
+func (c *cluster) watch(done <-chan struct{}, why func() error, name string) {
+	<-done
+	err := why()
+	if err == nil {
+		err = fmt.Errorf("%s ended by itself", name)
+	}
+	c.die(err)
+}
+
+// die makes err the reason why the cluster died, unless it is being closed or
+// has died already.
+func (c *cluster) die(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing || c.err != nil {
+		return
+	}
+	c.err = err
+	close(c.died)
+}
+
+// registerNode makes the Node object without which the proxy would wait.
+func (c *cluster) registerNode(ctx context.Context) error {
+	ready := corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "SvcbenchNode"}
+	_, err := c.api.CoreV1().Nodes().Create(ctx, &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: nodeName, Labels: map[string]string{"kubernetes.io/hostname": nodeName}},
+		Status: corev1.NodeStatus{
+			Addresses:  []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: nodeControl.Addr().String()}},
+			Conditions: []corev1.NodeCondition{ready},
+		},
+	}, metav1.CreateOptions{})
+	return err
+}
+
+// verifyPods makes sure that pods at both ends of the range answer the client.
+func (c *cluster) verifyPods(ctx context.Context) error {
+	port := uint16(backend.DefaultPort)
+	if len(c.config.Ports) > 0 {
+		port = c.config.Ports[0]
+	}
+	last := podRange.Addr().As4()
+	for i := range last { // the highest address of the range
+		last[i] |= ^maskOf(podRange)[i]
+	}
+	spec := verify.Spec{Timeout: 10 * time.Second}
+	for _, ip := range []netip.Addr{podRange.Addr().Next(), netip.AddrFrom4(last).Prev()} {
+		spec.Targets = append(spec.Targets, verify.Target{ID: "pod " + ip.String(), Addr: netip.AddrPortFrom(ip, port), Want: []netip.Addr{ip}})
+	}
+	result, err := verify.Run(ctx, c.Place(clusters.AtClient), spec)
+	if err != nil {
+		return err
+	}
+	if !result.Converged() {
+		return errors.New(result.Reason())
+	}
+	return nil
+}
+
+func maskOf(p netip.Prefix) []byte { return ipNet(p).Mask }
+
+func (c *cluster) log(name string) string { return filepath.Join(c.config.LogDir, name+".log") }
+
+// API returns a client of the API server.
+func (c *cluster) API() kubernetes.Interface { return c.api }
+
+// Network says which addresses and links the cluster has.
+func (c *cluster) Network() clusters.Network { return describe() }
+
+// Proxy is the Service implementation under test.
+func (c *cluster) Proxy() clusters.Proxy { return c.proxy }
+
+// Backends switches pod IPs off and on.
+func (c *cluster) Backends() clusters.Backends { return c.backends }
+
+// Place returns a place at which agents can run.
+func (c *cluster) Place(at clusters.At) agent.Launcher {
+	ns := c.network.node
+	switch at {
+	case clusters.AtClient:
+		ns = c.network.client
+	case clusters.AtBackend:
+		ns = c.network.backend
+	}
+	return &place{cluster: c, at: at, ns: ns}
+}
+
+// Died is closed when the cluster has lost one of its parts.
+func (c *cluster) Died() <-chan struct{} { return c.died }
+
+// Err says which part ended by itself, and why.
+func (c *cluster) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close removes the cluster. Nothing in it is worth a farewell: its processes
+// are killed, in an order in which none complains about another.
+func (c *cluster) Close(context.Context) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.closing, c.closed = true, true
+	c.mu.Unlock()
+
+	c.proxy.kill()
+	if c.backends != nil {
+		_ = c.backends.Close() // how it ends does not matter any more
+	}
+	for _, p := range []*process.Process{c.apiserver, c.etcd} {
+		if p != nil {
+			p.Stop(0)
+		}
+	}
+	c.launcher.Close()
+	var errs []error
+	if c.network != nil {
+		// Programs that a killed proxy had started, and agents still there.
+		errs = append(errs, removeNamespaces(c.owner.prefix), c.network.close())
+	}
+	errs = append(errs, c.owner.release())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove cluster %s: %w", c.owner.prefix, err)
+	}
+	return nil
+}

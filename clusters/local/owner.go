@@ -1,0 +1,142 @@
+package local
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"svcbench/internal/failure"
+)
+
+// owner says what belongs to one cluster of one living process: everything
+// under its prefix, and its work folder. It is a file that the process keeps
+// locked, so that whoever can lock it knows that the process is gone, however
+// it ended.
+type owner struct {
+	prefix string
+	work   string
+	file   *os.File
+}
+
+// registry is the folder of the owners' files. It is on a tmpfs: after a
+// reboot there is nothing left to own.
+const registry = "/run/svcbench"
+
+// ownedName matches the namespaces of clusters; the group is their prefix.
+var ownedName = regexp.MustCompile(`^(svcbench-[0-9a-f]{8})-(control|node|client|backend|trial)$`)
+
+// record is what an owner's file holds.
+type record struct {
+	PID  int    `json:"pid"`
+	Work string `json:"work"`
+}
+
+// newOwner claims a new prefix and makes a work folder inside temp.
+func newOwner(temp string) (_ *owner, err error) {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
+	o := &owner{prefix: "svcbench-" + hex.EncodeToString(random[:])}
+	if err := os.MkdirAll(registry, 0o755); err != nil {
+		return nil, failure.New(failure.Environment, fmt.Errorf("register a cluster: %w", err), "run svcbench as root")
+	}
+	o.work = filepath.Join(temp, o.prefix)
+	if err := o.register(); err != nil {
+		return nil, fmt.Errorf("register a cluster: %w", err)
+	}
+	if err := os.MkdirAll(o.work, 0o700); err != nil {
+		err = failure.New(failure.Environment, fmt.Errorf("make work folder: %w", err), "choose a writable folder with TMPDIR")
+		return nil, errors.Join(err, o.release())
+	}
+	return o, nil
+}
+
+// register writes the owner's file. It gets its name only once it is locked:
+// a file with an owner's name that is not locked is a leftover.
+func (o *owner) register() error {
+	f, err := os.CreateTemp(registry, ".new-*")
+	if err != nil {
+		return err
+	}
+	o.file = f
+	err = json.NewEncoder(f).Encode(record{PID: os.Getpid(), Work: o.work})
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), o.path())
+	}
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+func (o *owner) path() string { return filepath.Join(registry, o.prefix) }
+
+// release removes the work folder and gives up the prefix, under which nothing
+// may be left. Releasing twice changes nothing.
+func (o *owner) release() error {
+	if o.file == nil {
+		return nil
+	}
+	err := errors.Join(os.RemoveAll(o.work), os.Remove(o.path()), o.file.Close())
+	o.file = nil
+	if err != nil {
+		return fmt.Errorf("unregister cluster %s: %w", o.prefix, err)
+	}
+	return nil
+}
+
+// adopt takes over the owner's file of a process that is gone. It returns nil
+// without an error while the process lives.
+func adopt(name string) (*owner, error) {
+	o := &owner{prefix: name}
+	f, err := os.Open(o.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // its owner has just cleaned up
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("lock %s: %w", o.path(), err)
+	}
+	o.file = f
+	var r record
+	// Only a folder that bears the prefix is ours to remove.
+	if err := json.NewDecoder(f).Decode(&r); err == nil && filepath.Base(r.Work) == name {
+		o.work = r.Work
+	}
+	return o, nil
+}
+
+// owners lists the prefixes that have a file, living or not.
+func owners() ([]string, error) {
+	entries, err := os.ReadDir(registry)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list clusters: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "svcbench-") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,143 @@
+// Package local makes clusters on this machine without containers: real
+// etcd, kube-apiserver and kube-proxy as child processes, in network
+// namespaces that nothing else can reach. What a cluster is made of is
+// removed with it, however svcbench ends: see Clean.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"svcbench/clusters"
+	"svcbench/clusters/modes"
+	"svcbench/internal/failure"
+	"svcbench/internal/netns"
+	"svcbench/internal/process"
+)
+
+// Name is the provider's name.
+const Name = "local"
+
+// The names of the binaries that a cluster runs.
+const (
+	etcdBinary      = "etcd"
+	apiserverBinary = "kube-apiserver"
+	proxyBinary     = "kube-proxy"
+)
+
+// Binaries returns the names of the binaries that Options.Binaries must hold.
+func Binaries() []string { return []string{etcdBinary, apiserverBinary, proxyBinary} }
+
+// Options configure a Provider.
+type Options struct {
+	// Binaries are the paths of the binaries, by name; see Binaries.
+	Binaries map[string]string
+	// Versions are the versions of the binaries, by name.
+	Versions map[string]string
+	// Agent is the program that runs as "PROGRAM agent NAME" at the places;
+	// empty means the running one.
+	Agent string
+	// TempDir holds what clusters need while they exist; empty means the
+	// default folder for temporary files.
+	TempDir string
+}
+
+// Provider makes local clusters.
+type Provider struct{ options Options }
+
+var _ clusters.Provider = (*Provider)(nil)
+
+// New returns a Provider.
+func New(o Options) *Provider {
+	if o.TempDir == "" {
+		o.TempDir = os.TempDir()
+	}
+	return &Provider{options: o}
+}
+
+// Name returns "local".
+func (p *Provider) Name() string { return Name }
+
+// Versions returns the versions of the binaries.
+func (p *Provider) Versions(context.Context) (map[string]string, error) {
+	return p.options.Versions, nil
+}
+
+// Facts describes what decides results here.
+func (p *Provider) Facts() map[string]string {
+	return map[string]string{
+		"network":      "one node; client and backends are network namespaces joined to it by veth pairs",
+		"endpoints":    "every pod IP is answered by one process (AnyIP)",
+		"client":       "a pod by its address: traffic to cluster IPs is not masqueraded (detectLocalMode ClusterCIDR)",
+		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
+		"controlPlane": "shares the processors with what is measured",
+	}
+}
+
+// Modes tries every mode in a namespace of its own.
+func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) {
+	o, err := newOwner(p.options.TempDir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, o.release()) }()
+	launcher := process.NewLauncher()
+	defer launcher.Close()
+	var all []clusters.Support
+	for _, m := range modes.All() {
+		s := clusters.Support{Mode: m.Name()}
+		s.Answer, s.Because, err = try(ctx, m, launcher, o.prefix+"-trial")
+		if err != nil {
+			return nil, fmt.Errorf("try mode %s: %w", m.Name(), err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// try probes one mode in a throw-away namespace.
+func try(ctx context.Context, m modes.Mode, l *process.Launcher, name string) (_ clusters.Answer, because string, err error) {
+	ns, err := netns.Create(name)
+	if err != nil {
+		return "", "", failure.New(failure.Environment, err, "run svcbench as root, or `svcbench doctor`")
+	}
+	defer func() { err = errors.Join(err, ns.Delete()) }()
+	answer, because := m.Probe(ctx, &place{cluster: &cluster{launcher: l}, at: clusters.AtNode, ns: ns})
+	return answer, because, context.Cause(ctx)
+}
+
+// Start brings up a cluster.
+func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ clusters.Cluster, err error) {
+	mode := modes.Of(config.Mode)
+	if mode == nil {
+		return nil, fmt.Errorf("start cluster %s: unknown mode %q", config.Name, config.Mode)
+	}
+	c := &cluster{config: config, binaries: p.options.Binaries, self: p.options.Agent, died: make(chan struct{})}
+	for _, name := range Binaries() {
+		if c.binaries[name] == "" {
+			return nil, fmt.Errorf("start cluster %s: no binary %s", config.Name, name)
+		}
+	}
+	if c.self == "" {
+		if c.self, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("start cluster %s: find own program: %w", config.Name, err)
+		}
+	}
+	if c.owner, err = newOwner(p.options.TempDir); err != nil {
+		return nil, fmt.Errorf("start cluster %s: %w", config.Name, err)
+	}
+	c.launcher = process.NewLauncher()
+	if c.proxy, err = newProxy(c, mode); err == nil {
+		err = c.up(ctx)
+	}
+	if err != nil {
+		// A part that died explains more than what it left undone.
+		if died := c.Err(); died != nil {
+			err = died
+		}
+		return nil, errors.Join(fmt.Errorf("start cluster %s: %w", config.Name, err), c.Close(ctx))
+	}
+	return c, nil
+}
