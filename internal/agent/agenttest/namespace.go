@@ -3,9 +3,11 @@ package agenttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -107,7 +109,30 @@ func Connect(a *Namespace, at netip.Prefix, b *Namespace, bt netip.Prefix) (aLin
 			return netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: end.far.Addr().AsSlice()})
 		})
 	}
+	a.awaitLink(aLink)
+	b.awaitLink(bLink)
 	return aLink, bLink
+}
+
+// awaitLink waits until the kernel has noticed that the link has a peer, which
+// it does at its leisure: until then it drops what is sent, and a lost ARP
+// request is repeated only after a second.
+func (n *Namespace) awaitLink(name string) {
+	n.t.Helper()
+	n.Must(func() error {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
+			link, err := netlink.LinkByName(name)
+			if err != nil {
+				return err
+			}
+			if link.Attrs().OperState == netlink.OperUp {
+				return nil
+			}
+		}
+		return fmt.Errorf("link %s does not come up", name)
+	})
 }
 
 // AnyIP makes every address of the prefix an address of the namespace.

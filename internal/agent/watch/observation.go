@@ -10,11 +10,11 @@ import (
 // observation judges what happens to one change. It knows no network and no
 // clock.
 type observation struct {
-	seen       Seen
-	new, old   map[netip.Addr]struct{}
-	settle     int64
-	giveUp     int64
-	lastNew    int64 // the start of the last connection answered by a new one
+	seen     Seen
+	new, old map[netip.Addr]struct{}
+	settle   int64
+	giveUp   int64
+	lastNew  int64 // the start of the last connection answered by a new one
 }
 
 // newObservation observes what the Command says, from the time start on.
