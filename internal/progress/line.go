@@ -1,0 +1,153 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// redraw is how often the line moves, enough to look alive.
+	redraw = 200 * time.Millisecond
+	// patience is the age from which a phase shows how long it takes.
+	patience = 3 * time.Second
+	// erase is "carriage return, erase to the end of the line" (ECMA-48).
+	erase = "\r\x1b[K"
+	// fallbackWidth is assumed where the terminal does not tell.
+	fallbackWidth = 80
+)
+
+// line is a status line that is drawn again in its place.
+type line struct {
+	terminal Terminal
+	ticker   *time.Ticker
+	done     chan struct{}
+	ended    sync.WaitGroup
+
+	mu     sync.Mutex
+	phase  Phase
+	since  time.Time
+	detail string
+	end    time.Time
+	frame  int
+	closed bool
+}
+
+func newLine(t Terminal) *line {
+	l := &line{terminal: t, ticker: time.NewTicker(redraw), done: make(chan struct{})}
+	l.ticker.Stop() // until there is a phase
+	l.ended.Go(l.spin)
+	return l
+}
+
+func (l *line) spin() {
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-l.ticker.C:
+			l.mu.Lock()
+			// A tick that was due before measuring began may come late.
+			if !l.phase.Measuring && !l.closed {
+				l.frame++
+				l.draw()
+			}
+			l.mu.Unlock()
+		}
+	}
+}
+
+// Phase is part of Display.
+func (l *line) Phase(p Phase) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.phase, l.since, l.detail = p, time.Now(), ""
+	l.draw()
+	if p.Measuring {
+		l.ticker.Stop()
+	} else {
+		l.ticker.Reset(redraw)
+	}
+}
+
+// Detail is part of Display.
+func (l *line) Detail(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.detail = text // drawn with the next tick
+}
+
+// Left is part of Display.
+func (l *line) Left(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end = time.Now().Add(d)
+}
+
+// Line is part of Display.
+func (l *line) Line(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprint(l.terminal, erase+text+"\n")
+	if !l.closed && l.phase.Text != "" {
+		l.draw()
+	}
+}
+
+// Close is part of Display.
+func (l *line) Close() {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	l.closed = true
+	l.ticker.Stop()
+	fmt.Fprint(l.terminal, erase)
+	l.mu.Unlock()
+	close(l.done)
+	l.ended.Wait()
+}
+
+// draw draws the line. What the terminal cannot take is no reason to end a
+// run, so errors are let go.
+func (l *line) draw() {
+	width := fallbackWidth
+	if l.terminal.Width != nil {
+		if w := l.terminal.Width(); w > 0 {
+			width = w
+		}
+	}
+	fmt.Fprint(l.terminal, erase+cut(l.text(), width-1))
+}
+
+// text is the whole status line.
+func (l *line) text() string {
+	frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+	mark := frames[l.frame%len(frames)]
+	parts := []string{l.phase.Text}
+	if l.phase.Measuring {
+		mark = '•' // it stands still
+	} else {
+		if l.detail != "" {
+			parts = append(parts, l.detail)
+		}
+		if age := time.Since(l.since); age > patience {
+			parts = append(parts, fmt.Sprintf("%d s", int(age.Seconds())))
+		}
+	}
+	if text := left(l.end); text != "" {
+		parts = append(parts, text)
+	}
+	return string(mark) + " " + strings.Join(parts, " · ")
+}
+
+// cut shortens a text to a width in characters.
+func cut(text string, width int) string {
+	if width < 1 || utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	return string([]rune(text)[:width-1]) + "…"
+}
