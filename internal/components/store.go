@@ -25,6 +25,11 @@ type Store struct {
 
 // NewStore returns the store in a folder, which need not exist yet.
 func NewStore(dir string) *Store {
+	// Only the working directory can be unknown, and then nothing else
+	// works either.
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
 	return &Store{dir: dir, modules: pinned()}
 }
 
