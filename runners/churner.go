@@ -1,0 +1,215 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/watch"
+	"svcbench/internal/results"
+	"svcbench/runners/population"
+)
+
+const (
+	// preRoll is how long before a change its Service is watched, so that
+	// the watch is under way at the write.
+	preRoll = 250 * time.Millisecond
+	// writeTimeout is when a write to the API is given up.
+	writeTimeout = 30 * time.Second
+	// probeRate is the highest rate of connections that watch changes, all
+	// together, if each change is watched for about typicalWatch. A scenario
+	// with more changes gets a longer pause between them than
+	// watch.DefaultInterval, the same in every mode.
+	probeRate    = 5000
+	typicalWatch = 1500 * time.Millisecond
+)
+
+// churner replaces the endpoints of Services on a schedule. No Service is
+// changed twice at the same time, and no pod IP comes back.
+type churner struct {
+	f        *inFlight
+	watcher  *watch.Watcher
+	begin    int64 // of the schedule, in ns of CLOCK_MONOTONIC
+	due      []time.Duration
+	interval time.Duration // between two connections that watch a change
+	idle     chan int      // the Services that may be changed, the next first
+
+	mu        sync.Mutex
+	endpoints map[int][]netip.Addr // of Services that were changed; none if in doubt
+	made      []results.Change
+	failed    int
+}
+
+func newChurner(f *inFlight, w *watch.Watcher, begin int64) *churner {
+	churn := f.trial.scenario.Churn
+	candidates := f.classes.All
+	c := &churner{
+		f: f, watcher: w, begin: begin, due: dues(churn, f.random("changes")),
+		interval:  probeInterval(churn.Rate),
+		idle:      make(chan int, len(candidates)),
+		endpoints: map[int][]netip.Addr{},
+	}
+	for _, at := range f.random("churned").Perm(len(candidates)) {
+		if i, ok := f.population.Index(candidates[at]); ok {
+			c.idle <- i
+		}
+	}
+	if c.interval != watch.DefaultInterval {
+		f.note("each change was watched by a connection every %v", c.interval)
+	}
+	return c
+}
+
+// probeInterval is the time between two connections that watch a change, when
+// there are so many changes a second.
+func probeInterval(rate float64) time.Duration {
+	under := rate * typicalWatch.Seconds() // changes under way at once
+	interval := time.Duration(under / probeRate * float64(time.Second)).Round(100 * time.Microsecond)
+	return max(watch.DefaultInterval, interval)
+}
+
+// run makes all changes and returns when the last has been seen or given up. A
+// change whose Service is not to be had in time is late.
+func (c *churner) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for n, due := range c.due {
+			at := c.begin + due.Nanoseconds()
+			if err := waitUntil(ctx, at-preRoll.Nanoseconds()); err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case i := <-c.idle:
+				g.Go(func() error { return c.change(ctx, n, i, at) })
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// change makes the n-th change, to Service i at the time due.
+func (c *churner) change(ctx context.Context, n, i int, due int64) error {
+	p := c.f.population
+	old, fresh := c.endpointsOf(i), p.Spare(n)
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	seen, err := c.watcher.Watch(watching, watch.Command{
+		ID: n, Addr: p.Addr(i), New: fresh, Old: old,
+		Interval: c.interval, Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := waitUntil(ctx, due); err != nil {
+		return err
+	}
+	change := results.Change{ID: n + 1, Kind: string(c.f.trial.scenario.Churn.Kind), Service: p.Name(i), Due: due}
+	if err := c.write(ctx, &change, i, fresh); err != nil {
+		return err
+	}
+	if change.Error != "" {
+		change.GaveUp = agent.Now()
+		return c.doubt(change, i)
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case s, ok := <-seen:
+		if !ok {
+			return fmt.Errorf("watch change %d: %w", change.ID, c.silence(ctx))
+		}
+		observe(&change, s)
+	}
+	// The old pods went on answering until traffic had left them.
+	if err := c.f.cluster.Backends().Off(ctx, old...); err != nil {
+		return fmt.Errorf("take replaced pods away: %w", err)
+	}
+	c.finish(change, i, fresh)
+	return nil
+}
+
+// write gives Service i new endpoints. What the API server says against it is
+// part of the change, and no error.
+func (c *churner) write(ctx context.Context, change *results.Change, i int, fresh []netip.Addr) error {
+	slice := c.f.population.EndpointSlice(i, fresh)
+	slices := c.f.cluster.API().DiscoveryV1().EndpointSlices(population.Namespace)
+	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	change.Sent = agent.Now()
+	// Without a resource version the write is unconditional: nobody else
+	// changes the slice, so that there is nothing to conflict with.
+	_, err := slices.Update(limited, slice, metav1.UpdateOptions{})
+	answered := agent.Now()
+	switch {
+	case err == nil:
+		change.Acked = answered
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		change.Error = err.Error()
+	}
+	return nil
+}
+
+// observe completes a change with what traffic saw of it.
+func observe(change *results.Change, s watch.Seen) {
+	change.FirstNew, change.OldSettled, change.GaveUp = s.FirstNew, s.OldSettled, s.GaveUp
+	change.Probes, change.Errors = s.Probes, s.Errors
+	if s.LastOld >= change.Sent { // the watch began before the write
+		change.LastOld = s.LastOld
+	}
+}
+
+// finish records a change and lets the Service be changed again.
+func (c *churner) finish(change results.Change, i int, now []netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made = append(c.made, change)
+	c.endpoints[i] = now
+	c.idle <- i // has room for all Services
+}
+
+// doubt records a change whose write failed. Nobody knows which endpoints its
+// Service has now, so that it is not changed again. When that is so for many,
+// it is no measurement any more.
+func (c *churner) doubt(change results.Change, i int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made = append(c.made, change)
+	c.endpoints[i] = nil
+	c.failed++
+	if most := len(c.due) / 10; c.failed > most || c.failed == cap(c.idle) {
+		return fmt.Errorf("%d of %d changes could not be written, the last because: %s", c.failed, len(c.due), change.Error)
+	}
+	return nil
+}
+
+func (c *churner) endpointsOf(i int) []netip.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ips, ok := c.endpoints[i]; ok {
+		return ips
+	}
+	return c.f.population.PodIPs(i)
+}
+
+// silence returns why a watch ended without a word.
+func (c *churner) silence(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := c.watcher.Err(); err != nil {
+		return err
+	}
+	return errors.New("the watcher was closed")
+}

@@ -1,0 +1,164 @@
+package runners
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"svcbench/clusters"
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/path"
+	"svcbench/internal/results"
+	"svcbench/runners/population"
+	"svcbench/runners/position"
+)
+
+const (
+	// closeTimeout is how long a cluster may take to go.
+	closeTimeout = 2 * time.Minute
+	// lastWords is how long a phase that failed waits for the cluster to say
+	// that one of its parts has ended: that would be why.
+	lastWords = time.Second
+)
+
+// inFlight is a trial under way: what its phases share.
+type inFlight struct {
+	trial    Trial
+	provider clusters.Provider
+	observer Observer
+	logDir   string
+	record   *results.Trial
+
+	// From cluster-up on.
+	cluster clusters.Cluster
+	// From populate on; endpoints are those of Services that have been
+	// changed since.
+	population *population.Population
+	endpoints  map[int][]netip.Addr
+	// What the proxy had used by certain moments, from coldstart on.
+	cost costs
+	// From rules on.
+	classes *position.Classes
+	// From attach-path to collect-path.
+	probe *path.Probe
+	// warmups is how many connections the connector made before it counted.
+	warmups int
+}
+
+// runTrial measures one trial and returns all there is to store of it. Its
+// Status and Error say how it ended; the error is the same with its class.
+func runTrial(ctx context.Context, provider clusters.Provider, t Trial, logDir string, o Observer) (*results.Trial, error) {
+	f := &inFlight{
+		trial: t, provider: provider, observer: o, logDir: logDir,
+		endpoints: map[int][]netip.Addr{},
+		record: &results.Trial{
+			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Provider: provider.Name(),
+			Block: t.Block, Order: t.Order, Started: time.Now(), Status: results.Complete,
+		},
+	}
+	err := f.run(ctx)
+	f.record.Finished = time.Now()
+	if err != nil {
+		f.record.Status, f.record.Error = results.Failed, err.Error()
+	}
+	return f.record, err
+}
+
+// run goes through the phases. The cluster is gone when it returns, even if
+// that is because of a panic.
+func (f *inFlight) run(ctx context.Context) error {
+	defer f.clusterDown(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, p := range phases() {
+		if p.when != nil && !p.when(f) {
+			continue
+		}
+		watching := f.cluster != nil
+		if err := f.enter(ctx, p); err != nil {
+			return fmt.Errorf("%s: %w", p.name, f.explain(ctx, err))
+		}
+		if !watching {
+			go f.watch(ctx, cancel)
+		}
+	}
+	return nil
+}
+
+// enter runs one phase and records when it was.
+func (f *inFlight) enter(ctx context.Context, p phase) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	f.observer.Phase(p.name, p.measuring)
+	start := agent.Now()
+	err := p.run(ctx, f)
+	f.record.Phases = append(f.record.Phases, results.Phase{Name: p.name, Start: start, End: agent.Now()})
+	return err
+}
+
+// watch ends ctx when a part of the cluster has ended by itself.
+func (f *inFlight) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	select {
+	case <-f.cluster.Died():
+		cancel(f.cluster.Err())
+	case <-ctx.Done():
+	}
+}
+
+// explain returns the reason behind err: that the user or a part of the
+// cluster that ended is why, or err itself.
+func (f *inFlight) explain(ctx context.Context, err error) error {
+	if f.cluster != nil && ctx.Err() == nil {
+		select {
+		case <-f.cluster.Died():
+			return f.cluster.Err()
+		case <-ctx.Done():
+		case <-time.After(lastWords):
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// random returns a source of random numbers for one purpose: other numbers in
+// each block, but the same ones in every mode of a block.
+func (f *inFlight) random(purpose string) *rand.Rand {
+	p := f.trial.PlannedTrial
+	return source(f.trial.scenario.Seed, purpose, p.Scenario, fmt.Sprint(p.Point.Services), fmt.Sprint(p.Point.Endpoints), fmt.Sprint(p.Block))
+}
+
+// endpointsOf returns the pod IPs of Service i as they are now.
+func (f *inFlight) endpointsOf(i int) []netip.Addr {
+	if ips, ok := f.endpoints[i]; ok {
+		return ips
+	}
+	return f.population.PodIPs(i)
+}
+
+// scalar records a metric with one value.
+func (f *inFlight) scalar(metric, unit string, value float64) {
+	f.record.Scalars = append(f.record.Scalars, results.Scalar{Metric: metric, Unit: unit, Value: value})
+}
+
+// missing records that a metric could not be measured.
+func (f *inFlight) missing(metric, because string) {
+	f.record.Missing = append(f.record.Missing, results.Missing{Metric: metric, Because: because})
+}
+
+// warn records a doubt about a metric.
+func (f *inFlight) warn(metric, format string, args ...any) {
+	w := results.Warning{Metric: metric, Message: fmt.Sprintf(format, args...)}
+	f.record.Warnings = append(f.record.Warnings, w)
+	f.observer.Warning(w.Message)
+}
+
+// note records a fact that a reader needs beside the numbers.
+func (f *inFlight) note(format string, args ...any) {
+	f.record.Notes = append(f.record.Notes, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,77 @@
+package runners
+
+import (
+	"context"
+	"slices"
+
+	"svcbench/scenarios"
+)
+
+// phase is a named part of a trial.
+type phase struct {
+	name string
+	// measuring means that the processors belong to the measurement.
+	measuring bool
+	// when says whether the trial has this phase; nil means always.
+	when func(*inFlight) bool
+	run  func(context.Context, *inFlight) error
+}
+
+// The names of the phases.
+const (
+	phaseClusterUp   = "cluster-up"
+	phasePopulate    = "populate"
+	phaseReach       = "reach-pods"
+	phaseColdStart   = "coldstart"
+	phaseRules       = "rules"
+	phaseAttach      = "attach-path"
+	phaseConnect     = "connect"
+	phaseCollectPath = "collect-path"
+	phaseKeepAlive   = "http-keepalive"
+	phaseNew         = "http-new"
+	phaseChurn       = "churn"
+	phaseIntact      = "intact"
+	phaseProxyCost   = "proxy-cost"
+	phaseClusterDown = "cluster-down"
+)
+
+// phases returns a trial from the first phase to the last but one: the cluster
+// goes down after it whatever happens.
+func phases() []phase {
+	return []phase{
+		{name: phaseClusterUp, run: clusterUp},
+		{name: phasePopulate, run: populate},
+		{name: phaseReach, run: reachPods},
+		{name: phaseColdStart, measuring: true, run: coldStart},
+		{name: phaseRules, run: readRules},
+		{name: phaseAttach, when: measuresPath, run: attachPath},
+		{name: phaseConnect, measuring: true, when: connects, run: connectTraffic},
+		{name: phaseCollectPath, when: attached, run: collectPath},
+		{name: phaseChurn, measuring: true, when: churns, run: churn},
+		{name: phaseIntact, run: verifyIntact},
+		{name: phaseProxyCost, when: measuresProxy, run: proxyCost},
+	}
+}
+
+// The instruments of a trial.
+
+func measuresPath(f *inFlight) bool { return f.trial.scenario.Measures(scenarios.Path) }
+
+// connects is true for the path probe too: it times the connections made here.
+func connects(f *inFlight) bool {
+	s := f.trial.scenario
+	return s.Measures(scenarios.Connect) || s.Measures(scenarios.Path)
+}
+
+func attached(f *inFlight) bool { return f.probe != nil }
+
+func requests(kind scenarios.ConnectionKind) func(*inFlight) bool {
+	return func(f *inFlight) bool {
+		s := f.trial.scenario
+		return s.Measures(scenarios.HTTP) && slices.Contains(s.Traffic.HTTP.Connections, kind)
+	}
+}
+
+func churns(f *inFlight) bool { return f.trial.scenario.Measures(scenarios.Programming) }
+
+func measuresProxy(f *inFlight) bool { return f.trial.scenario.Measures(scenarios.ProxyCost) }

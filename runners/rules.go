@@ -1,0 +1,61 @@
+package runners
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"svcbench/internal/results"
+	"svcbench/runners/position"
+)
+
+// readRules reads what the proxy has programmed, and sorts the Services by
+// where they stand in it. Rules that cannot be read back are missing; the
+// trial goes on with the order of cluster IPs.
+func readRules(ctx context.Context, f *inFlight) error {
+	rules, err := f.cluster.Proxy().Rules(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		f.missing(results.Rules, err.Error())
+		f.warn(results.Path, "the order of the rules could not be read: first, middle and last are by cluster IP")
+		f.warn(results.Connect, "the order of the rules could not be read: first, middle and last are by cluster IP")
+	case measuresProxy(f):
+		for _, name := range slices.Sorted(maps.Keys(rules.Counts)) {
+			f.scalar(results.Rules+name, "count", float64(rules.Counts[name]))
+		}
+	}
+	f.classes = f.classify(rules.Order)
+	if measuresProxy(f) {
+		return f.awaitFirstSync(ctx)
+	}
+	return nil
+}
+
+// classify sorts the Services of the population by their place in the order of
+// the rules, which also has others; nil means that there is no such order, and
+// that their cluster IPs decide.
+func (f *inFlight) classify(rules []netip.Addr) *position.Classes {
+	n := f.population.Services()
+	if rules == nil {
+		order := make([]netip.Addr, n)
+		for i := range order {
+			order[i] = f.population.ClusterIP(i)
+		}
+		return position.New(order, false)
+	}
+	order := make([]netip.Addr, 0, n)
+	found := make(map[netip.Addr]bool, n)
+	for _, ip := range rules {
+		if _, ours := f.population.Index(ip); ours && !found[ip] {
+			found[ip] = true
+			order = append(order, ip)
+		}
+	}
+	if len(order) < n {
+		f.warn("", "the order of the rules has %d of %d Services: only these get traffic", len(order), n)
+	}
+	return position.New(order, true)
+}

@@ -1,0 +1,206 @@
+// Package runners measures: it plans trials, brings up a cluster for each,
+// populates it, waits until it has converged, measures, churns, and stores
+// what was counted in a run directory. It knows no provider in particular and
+// no report.
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"svcbench/clusters"
+	"svcbench/internal/failure"
+	"svcbench/internal/results"
+)
+
+// failuresInARow is how many trials may fail one after the other before the
+// run is given up: then it is not the trials.
+const failuresInARow = 3
+
+// Options say how a plan is run.
+type Options struct {
+	// Dir is the run directory, which must not exist or be empty.
+	Dir string
+	// Command is the command line that repeats the run.
+	Command string
+	// Environment is the machine; the provider's versions and facts are
+	// added.
+	Environment results.Environment
+	// Observer is told how it goes on; nil means nobody.
+	Observer Observer
+}
+
+// Outcome is how far a run came.
+type Outcome struct {
+	// Dir is the run directory; empty if it could not be made.
+	Dir string
+	// Planned, Complete and Failed count trials. What is missing to Planned
+	// was not measured.
+	Planned, Complete, Failed int
+	// Failures says of each failed trial why, in order.
+	Failures []Failure
+}
+
+// Failure is a trial that failed.
+type Failure struct{ Trial, Because string }
+
+// Run measures every trial of the plan, one at a time, and stores each in the
+// run directory as soon as it is over. A trial that fails is stored with its
+// reason, and the run goes on; it stops when the environment is broken: when
+// trials cannot be stored, the disk is full, a trial fails with
+// failure.Environment, or failuresInARow trials fail one after the other.
+//
+// When ctx ends, the trial under way is given up, its cluster removed and
+// nothing of it kept; the error is then a failure.Interrupted. Trials that
+// failed are a failure.Invalid. The Outcome counts in any case, and what was
+// measured is in the run directory.
+func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options) (Outcome, error) {
+	r := &run{provider: provider, plan: plan, observer: o.Observer, out: Outcome{Planned: len(plan.Trials)}}
+	if r.observer == nil {
+		r.observer = silent{}
+	}
+	if err := r.create(ctx, o); err != nil {
+		return r.out, err
+	}
+	stopped := r.trials(ctx)
+	reason := ""
+	if stopped != nil {
+		reason = stopped.Error()
+	}
+	finished := r.writer.Finish(time.Now(), reason)
+	return r.out, errors.Join(r.verdict(ctx, stopped), finished)
+}
+
+// run is a run under way.
+type run struct {
+	provider clusters.Provider
+	plan     *Plan
+	observer Observer
+	writer   *results.Writer
+	out      Outcome
+	inARow   int // trials that failed since the last complete one
+}
+
+// create makes the run directory.
+func (r *run) create(ctx context.Context, o Options) error {
+	versions, err := r.provider.Versions(ctx)
+	if err != nil {
+		return fmt.Errorf("find out the versions of provider %s: %w", r.provider.Name(), err)
+	}
+	env := o.Environment
+	env.Versions = merged(env.Versions, versions)
+	env.Facts = merged(env.Facts, r.provider.Facts())
+	infos, err := r.plan.infos()
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return fmt.Errorf("find run directory: %w", err)
+	}
+	r.writer, err = results.Create(dir, results.Run{
+		ID: filepath.Base(dir), Started: time.Now(), Command: o.Command, Seed: r.plan.Seed(),
+		Provider: r.provider.Name(), Modes: r.plan.Modes, Plan: r.plan.Results(), Scenarios: infos,
+	}, env)
+	if err != nil {
+		return err
+	}
+	r.out.Dir = o.Dir
+	return nil
+}
+
+func merged(a, b map[string]string) map[string]string {
+	m := maps.Clone(a)
+	if m == nil {
+		m = map[string]string{}
+	}
+	maps.Copy(m, b)
+	return m
+}
+
+// trials runs the trials and returns why it stopped before the last.
+func (r *run) trials(ctx context.Context) error {
+	for n, t := range r.plan.Trials {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.observer.TrialStarted(t.PlannedTrial, n+1, len(r.plan.Trials))
+		if err := r.trial(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trial runs and stores one trial. Its error is why the run cannot go on.
+func (r *run) trial(ctx context.Context, t Trial) error {
+	start := time.Now()
+	dir, err := r.writer.Begin(t.ID)
+	if err != nil {
+		return err
+	}
+	record, failed := runTrial(ctx, r.provider, t, filepath.Join(dir, results.LogFolder), r.observer)
+	r.observer.TrialEnded(record, time.Since(start))
+	if failed != nil && ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), r.writer.Discard(t.ID))
+	}
+	if err := r.writer.Commit(record); err != nil {
+		return errors.Join(err, r.writer.Discard(t.ID))
+	}
+	return r.count(t, failed)
+}
+
+// count counts a trial that is stored. Its error is why the run cannot go on.
+func (r *run) count(t Trial, failed error) error {
+	if failed == nil {
+		r.out.Complete++
+		r.inARow = 0
+		return nil
+	}
+	r.out.Failed++
+	r.out.Failures = append(r.out.Failures, Failure{Trial: t.ID, Because: failed.Error()})
+	r.inARow++
+	switch {
+	case failure.CodeOf(failed) == failure.Environment:
+		return failed
+	case errors.Is(failed, unix.ENOSPC), errors.Is(failed, unix.EDQUOT):
+		return failure.New(failure.Environment, failed, "free some space (`df -h`)")
+	case r.inARow == failuresInARow:
+		return fmt.Errorf("%d trials in a row failed, the last because: %w", failuresInARow, failed)
+	}
+	return nil
+}
+
+// verdict is the error of the whole run; stopped is why it ended early.
+func (r *run) verdict(ctx context.Context, stopped error) error {
+	done := fmt.Sprintf("after %d of %d trials", r.out.Complete, r.out.Planned)
+	switch {
+	case stopped != nil && ctx.Err() != nil:
+		return failure.New(failure.Interrupted, fmt.Errorf("interrupted %s: %w", done, stopped), r.hint())
+	case stopped != nil && failure.CodeOf(stopped) == failure.Environment:
+		return failure.New(failure.Environment, fmt.Errorf("stopped %s: %w", done, stopped), failure.HintOf(stopped))
+	case stopped != nil:
+		return failure.New(failure.Invalid, fmt.Errorf("stopped %s: %w", done, stopped), r.hint())
+	case r.out.Failed > 0:
+		first := r.out.Failures[0]
+		return failure.New(failure.Invalid, fmt.Errorf("%d of %d trials failed, the first (%s) because: %s", r.out.Failed, r.out.Planned, first.Trial, first.Because), r.hint())
+	}
+	return nil
+}
+
+// hint is the next step after a run that did not come to its end.
+func (r *run) hint() string {
+	switch {
+	case r.out.Failed > 0:
+		return fmt.Sprintf("the logs are in %s", filepath.Join(results.TrialDir(r.out.Dir, r.out.Failures[0].Trial), results.LogFolder))
+	case r.out.Complete > 0:
+		return fmt.Sprintf("`svcbench report %s` draws what was measured", r.out.Dir)
+	}
+	return ""
+}
