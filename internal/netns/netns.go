@@ -141,8 +141,8 @@ func (n *Namespace) ReadSysctl(key string) (string, error) {
 	return value, nil
 }
 
-// Processes returns the ids of all processes whose main thread is in the
-// namespace.
+// Processes returns the ids of all other processes whose main thread is in
+// the namespace.
 func (n *Namespace) Processes() ([]int, error) {
 	var want syscall.Stat_t
 	if err := syscall.Fstat(int(n.h), &want); err != nil {
@@ -155,7 +155,7 @@ func (n *Namespace) Processes() ([]int, error) {
 	var pids []int
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
+		if err != nil || pid == os.Getpid() { // whose main thread may be there for a moment, in Do
 			continue
 		}
 		var st syscall.Stat_t

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,7 +35,7 @@ type Spec struct {
 	// Namespace is the network namespace; nil means the machine's own.
 	Namespace *netns.Namespace
 	// Log is the file that gets standard error, and standard output unless
-	// Stdout is true.
+	// Pipes is true.
 	Log string
 	// Pipes connects standard input and output to the Process.
 	Pipes bool
@@ -52,18 +53,44 @@ type Launcher struct {
 // NewLauncher returns a running launcher.
 func NewLauncher() *Launcher {
 	l := &Launcher{jobs: make(chan func()), done: make(chan struct{})}
-	go func() {
-		runtime.LockOSThread()
-		for {
-			select {
-			case job := <-l.jobs:
-				job()
-			case <-l.done:
-				return // still locked: the thread ends, and with it its children
-			}
-		}
-	}()
+	placed := make(chan struct{})
+	go l.work(placed)
+	<-placed
 	return l
+}
+
+// work starts processes on a thread of its own, and closes placed when it has
+// one.
+func (l *Launcher) work(placed chan struct{}) {
+	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		// Go never ends the main thread. While this goroutine holds it, the
+		// next one gets another.
+		go l.work(placed)
+		<-placed
+		runtime.UnlockOSThread()
+		return
+	}
+	close(placed)
+	for {
+		select {
+		case job := <-l.jobs:
+			job()
+		case <-l.done:
+			return // still locked: the thread ends, and with it its children
+		}
+	}
+}
+
+// do runs job on the launcher's thread.
+func (l *Launcher) do(job func() error) error {
+	result := make(chan error, 1)
+	select {
+	case l.jobs <- func() { result <- job() }:
+		return <-result
+	case <-l.done:
+		return errors.New("launcher is closed")
+	}
 }
 
 // Close ends the launcher's thread and with it every child still running.
@@ -77,6 +104,7 @@ type Process struct {
 	started int64
 	done    chan struct{}
 	err     error
+	forced  atomic.Bool // Stop had to do something
 	stdin   io.WriteCloser
 	stdout  io.ReadCloser
 }
@@ -95,14 +123,8 @@ func (l *Launcher) Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	result := make(chan error, 1)
-	job := func() { result <- startIn(spec.Namespace, p) }
-	select {
-	case l.jobs <- job:
-	case <-l.done:
-		return nil, fmt.Errorf("start %s: launcher is closed", spec.Name)
-	}
-	if err := <-result; err != nil {
+	if err := l.do(func() error { return startIn(spec.Namespace, p) }); err != nil {
+		p.closePipes()
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	go p.wait()
@@ -168,9 +190,28 @@ func startIn(ns *netns.Namespace, p *Process) error {
 	return err
 }
 
+// wait waits for the end of the process, and then ends what it left over of
+// its group (nft, iptables-restore). That must be done before the process is
+// collected: afterwards the number of its group may be that of strangers.
 func (p *Process) wait() {
+	pid := p.cmd.Process.Pid
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	_ = unix.Kill(-pid, unix.SIGKILL) // the process itself has ended and does not feel it
 	p.err = p.cmd.Wait()
 	close(p.done)
+}
+
+// closePipes closes this end of the pipes.
+func (p *Process) closePipes() {
+	if p.stdin != nil {
+		_ = p.stdin.Close()
+		_ = p.stdout.Close()
+	}
 }
 
 // Name returns the name given in the Spec.
@@ -214,14 +255,16 @@ func (p *Process) Usage() *syscall.Rusage {
 	return usage
 }
 
-// Stop asks the process to end, kills its whole process group after grace
-// and returns when it has ended. Stopping twice is not an error.
+// Stop asks the process to end, kills it after grace and returns when it and
+// its whole process group have been ended. Stopping twice is not an error.
 func (p *Process) Stop(grace time.Duration) {
 	if p.stdin != nil {
 		_ = p.stdin.Close()
 	}
 	if grace > 0 {
-		_ = syscall.Kill(p.PID(), syscall.SIGTERM)
+		if p.cmd.Process.Signal(unix.SIGTERM) == nil { // an error means that it has ended
+			p.forced.Store(true)
+		}
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
@@ -229,13 +272,11 @@ func (p *Process) Stop(grace time.Duration) {
 		case <-timer.C:
 		}
 	}
-	// The group outlives its leader when a child (nft, iptables-restore)
-	// was left over; ESRCH means that nothing was.
-	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
-	<-p.done
-	if p.stdout != nil {
-		_ = p.stdout.Close()
+	if p.cmd.Process.Kill() == nil { // an error means that it has ended
+		p.forced.Store(true)
 	}
+	<-p.done
+	p.closePipes()
 }
 
 // Read reads the standard output of a process started with Pipes.
@@ -248,11 +289,6 @@ func (p *Process) Write(b []byte) (int, error) { return p.stdin.Write(b) }
 // force after two seconds, and returns how it ended if that was by itself
 // and not well.
 func (p *Process) Close() error {
-	select {
-	case <-p.done:
-		return p.Err()
-	default:
-	}
 	_ = p.stdin.Close()
 	timer := time.NewTimer(2 * time.Second)
 	defer timer.Stop()
@@ -261,7 +297,10 @@ func (p *Process) Close() error {
 	case <-timer.C:
 	}
 	p.Stop(0)
-	return nil
+	if p.forced.Load() {
+		return nil
+	}
+	return p.Err()
 }
 
 func (p *Process) logTail() string {
@@ -294,30 +333,4 @@ func monotonic() int64 {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // exists since Linux 2.6
 	return ts.Nano()
-}
-
-// Output runs a command to its end inside a namespace, with stdin as its
-// standard input, and returns its standard output; the error holds its
-// standard error.
-func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, stdin []byte, path string, args ...string) ([]byte, error) {
-	name := filepath.Base(path)
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = baseEnv()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	var out, errOut bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &errOut
-	p := &Process{name: name, cmd: cmd}
-	result := make(chan error, 1)
-	select {
-	case l.jobs <- func() { result <- startIn(ns, p) }:
-	case <-l.done:
-		return nil, fmt.Errorf("run %s: launcher is closed", name)
-	}
-	if err := <-result; err != nil {
-		return nil, fmt.Errorf("run %s: %w", name, err)
-	}
-	if err := cmd.Wait(); err != nil {
-		return out.Bytes(), fmt.Errorf("run %s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(errOut.Bytes()))
-	}
-	return out.Bytes(), nil
 }
