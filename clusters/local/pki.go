@@ -98,10 +98,12 @@ func (c *credentials) makeCertificate(server netip.Addr) error {
 	return writeKey(c.keyFile, key)
 }
 
+// writeKey writes a key in the SEC 1 form (RFC 5915), the one in which the API
+// server also finds the public half.
 func writeKey(file string, key *ecdsa.PrivateKey) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	der, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), 0o600)
 }

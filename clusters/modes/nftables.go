@@ -1,13 +1,11 @@
 package modes
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-
-	"bytes"
 
 	"svcbench/clusters"
 	"svcbench/scenarios"
@@ -25,6 +23,7 @@ add table ip svcbench-trial
 add set ip svcbench-trial cluster-ips { type ipv4_addr ; comment "all" ; }
 add map ip svcbench-trial service-ips { type ipv4_addr . inet_proto . inet_service : verdict ; }
 add chain ip svcbench-trial services
+add chain ip svcbench-trial service
 add chain ip svcbench-trial pod
 add chain ip svcbench-trial nat-prerouting { type nat hook prerouting priority -100 ; }
 add chain ip svcbench-trial nat-postrouting { type nat hook postrouting priority 100 ; }
@@ -32,11 +31,11 @@ add chain ip svcbench-trial filter-forward { type filter hook forward priority -
 add rule ip svcbench-trial nat-prerouting jump services
 add rule ip svcbench-trial services ip daddr . meta l4proto . th dport vmap @service-ips
 add rule ip svcbench-trial services fib daddr type local return
-add rule ip svcbench-trial pod numgen random mod 2 vmap { 0 : goto services , 1 : goto services }
+add rule ip svcbench-trial service numgen random mod 2 vmap { 0 : goto pod , 1 : goto pod }
 add rule ip svcbench-trial pod meta l4proto tcp dnat to 198.51.100.2:8080
 add rule ip svcbench-trial nat-postrouting mark and 0x4000 != 0 mark set mark xor 0x4000 masquerade fully-random
 add rule ip svcbench-trial filter-forward ct state new reject
-add element ip svcbench-trial service-ips { 198.51.100.1 . tcp . 80 : goto pod }
+add element ip svcbench-trial service-ips { 198.51.100.1 . tcp . 80 : goto service }
 `
 
 func (nftables) Probe(ctx context.Context, n Node) (clusters.Answer, string) {
@@ -86,7 +85,7 @@ func parseNFTables(listed []byte) (clusters.Rules, error) {
 			Set   *elements
 			Map   *elements
 		}
-		if err := dec.Decode(&object); err != nil && !errors.Is(err, io.EOF) {
+		if err := dec.Decode(&object); err != nil {
 			return clusters.Rules{}, err
 		}
 		switch {
@@ -101,6 +100,9 @@ func parseNFTables(listed []byte) (clusters.Rules, error) {
 				r.Counts["elements"] += int64(len(e.Elem))
 			}
 		}
+	}
+	if _, err := dec.Token(); err != nil { // cut short
+		return clusters.Rules{}, err
 	}
 	return r, nil
 }

@@ -1,0 +1,110 @@
+package local
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"svcbench/internal/netns"
+)
+
+// machine is what of the machine itself a cluster must not change.
+type machine struct {
+	Namespaces, Owners, WorkFolders, Processes []string
+	Links, Rules, Sysctls, CgroupsAndBPF       string
+}
+
+// machineNow reads the state of the machine. temp is the folder for temporary
+// files of the clusters under test.
+func machineNow(t *testing.T, temp string) machine {
+	t.Helper()
+	var m machine
+	var err error
+	if m.Namespaces, err = netns.List(""); err != nil {
+		t.Fatal(err)
+	}
+	if m.Owners, err = owners(); err != nil {
+		t.Fatal(err)
+	}
+	m.WorkFolders, _ = filepath.Glob(filepath.Join(temp, "svcbench-*"))
+	m.Processes = processesOf(t, temp)
+	m.Links = output(t, "ip", "-o", "address") + output(t, "ip", "route", "show", "table", "all") + output(t, "ip", "-o", "link")
+	m.Rules = output(t, "nft", "list", "ruleset") + output(t, "iptables-save") + output(t, "ip6tables-save")
+	m.Sysctls = tree(t, "/proc/sys/net") + tree(t, "/proc/sys/vm")
+	for _, dir := range []string{"/sys/fs/bpf", "/sys/fs/cgroup"} {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				m.CgroupsAndBPF += path + "\n"
+			}
+			return nil
+		})
+	}
+	return m
+}
+
+// same fails the test unless the machine is as before.
+func (m machine) same(t *testing.T, now machine) {
+	t.Helper()
+	if diff := cmp.Diff(m, now); diff != "" {
+		t.Errorf("the machine is not as it was (-before +after):\n%s", diff)
+	}
+}
+
+func output(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, args...).Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v", program, strings.Join(args, " "), err)
+	}
+	var kept strings.Builder
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "#") { // iptables-save dates its output
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// tree reads all files below dir that do not count something.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, "_count") || strings.HasSuffix(path, "/stat_refresh") {
+			return nil
+		}
+		if info, err := d.Info(); err != nil || info.Mode()&0o444 == 0 {
+			return nil // some can only be written
+		}
+		text, _ := os.ReadFile(path)
+		b.WriteString(path + "=" + string(text))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// processesOf lists the processes whose command line names the folder.
+func processesOf(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, f := range files {
+		line, _ := os.ReadFile(f)
+		// The test itself, when it is its own child, names the folder too.
+		if text := strings.ReplaceAll(string(line), "\x00", " "); strings.Contains(text, folder) {
+			found = append(found, text)
+		}
+	}
+	return found
+}
