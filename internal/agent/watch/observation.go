@@ -15,6 +15,7 @@ type observation struct {
 	settle   int64
 	giveUp   int64
 	lastNew  int64 // the start of the last connection answered by a new one
+	last     int64 // the start of the last connection that has ended
 }
 
 // newObservation observes what the Command says, from the time start on.
@@ -41,6 +42,7 @@ func set(ips []netip.Addr) map[netip.Addr]struct{} {
 func (o *observation) add(out probe.Outcome) {
 	s := &o.seen
 	s.Probes++
+	o.last = max(o.last, out.Start)
 	if !out.Answered() {
 		s.Errors[out.Failure]++
 		return
@@ -65,8 +67,9 @@ func (o *observation) add(out probe.Outcome) {
 // has not ended, 0 if there is none.
 func (o *observation) over(now, oldest int64) bool {
 	at := o.certain()
-	// All connections that began until then must have had their say.
-	if at != 0 && now >= at && (oldest == 0 || oldest > at) {
+	// All connections that began until then must have had their say, and one
+	// that began no earlier too: time in which nobody asked proves nothing.
+	if at != 0 && o.last >= at && (oldest == 0 || oldest > at) {
 		o.seen.OldSettled = at
 	} else if now < o.giveUp {
 		return false

@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	// overlap is how many connections of one watch may be under way, so that
-	// some that hang do not blind it.
-	overlap = 32
+	// overlap is how many connections of one watch may be under way at most.
+	overlap = 1024
 	// limit is how many connections of all watches may be under way.
 	limit = 4096
 )
@@ -97,7 +96,7 @@ func (w *watches) begin(c Command) error {
 		return errors.New("another watch has this ID")
 	}
 	o := newObservation(c, agent.Now())
-	t := &probe.Target{Addr: c.Addr, Interval: c.Interval, Timeout: c.AttemptTimeout, Overlap: overlap}
+	t := &probe.Target{Addr: c.Addr, Interval: c.Interval, Timeout: c.AttemptTimeout, Overlap: c.overlap()}
 	t.Tick = func(now int64) { w.look(o, t, now) }
 	t.Done = func(out probe.Outcome) {
 		o.add(out)
@@ -111,6 +110,12 @@ func (w *watches) begin(c Command) error {
 	}
 	w.targets[c.ID] = t
 	return nil
+}
+
+// overlap is how many connections are under way when all of them hang: with
+// so many, hung ones never keep the next from starting.
+func (c Command) overlap() int {
+	return int(min(overlap, c.AttemptTimeout/c.Interval+1))
 }
 
 // look ends the watch and tells what was seen if there is nothing more to see.

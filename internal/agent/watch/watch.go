@@ -63,9 +63,10 @@ type Seen struct {
 	LastOld int64 `json:"lastOld,omitempty"`
 	// OldSettled is when it became certain that no connection reaches an old
 	// endpoint any more: Settle after FirstNew or LastOld, whichever is
-	// later, when every connection started until then has ended and at least
-	// one of them was answered by a new endpoint. Without old endpoints it
-	// is FirstNew, without new ones Settle after LastOld.
+	// later, when every connection started until then has ended, and one
+	// after that, and at least one of them was answered by a new endpoint.
+	// Without old endpoints it is FirstNew, without new ones Settle after
+	// LastOld.
 	OldSettled int64 `json:"oldSettled,omitempty"`
 	// GaveUp is when observation ended, with or without a result.
 	GaveUp int64 `json:"gaveUp"`
