@@ -11,6 +11,7 @@ import (
 
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
+	"svcbench/internal/agent/connect"
 	"svcbench/internal/agent/path"
 	"svcbench/internal/agent/verify"
 	"svcbench/internal/agent/watch"
@@ -21,6 +22,7 @@ import (
 func agents() map[string]func(context.Context, *agent.Conn) error {
 	return map[string]func(context.Context, *agent.Conn) error{
 		backend.Name: backend.Serve,
+		connect.Name: connect.Serve,
 		path.Name:    path.Serve,
 		verify.Name:  verify.Serve,
 		watch.Name:   watch.Serve,

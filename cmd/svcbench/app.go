@@ -56,7 +56,7 @@ func printError(streams Streams, err error) {
 
 // interruptedBy is the cause of a context that a signal has cancelled.
 func interruptedBy(s os.Signal) error {
-	return failure.New(failure.Interrupted, fmt.Errorf("interrupted (%s)", s), "")
+	return failure.New(failure.Interrupted, fmt.Errorf("stopped by signal: %s", s), "")
 }
 
 // newRoot builds the tree of commands.
@@ -86,10 +86,14 @@ Results go to standard output, talk to standard error. Exit codes: 0 ok,
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(
+		newRun(streams),
+		newPlan(streams),
 		newDoctor(streams),
 		newValidate(streams),
 		newList(streams),
 		newSchema(streams),
+		newComponents(streams),
+		newClean(streams),
 		newVersion(streams),
 		newAgent(streams),
 	)

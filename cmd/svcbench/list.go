@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"svcbench/clusters"
 	"svcbench/scenarios"
 )
 
@@ -16,9 +17,9 @@ func newList(streams Streams) *cobra.Command {
 		Short: "List what there is: scenarios, modes or runs",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newListScenarios(streams))
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error { return listScenarios(streams, output.value) }
+	cmd.AddCommand(newListScenarios(streams), newListModes(streams), newListRuns(streams))
 	return cmd
 }
 
@@ -31,6 +32,47 @@ func newListScenarios(streams Streams) *cobra.Command {
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error { return listScenarios(streams, output.value) }
 	return cmd
+}
+
+func newListModes(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "modes",
+		Short: "List the modes and whether they run on this machine",
+		Long:  "Tries every mode in a network namespace of its own, and says why one does not run.",
+		Args:  cobra.NoArgs,
+	}
+	output := addOutput(cmd, "text", "json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		support, err := prober().Modes(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return listModes(streams, support, output.value)
+	}
+	return cmd
+}
+
+// modeRow is one item of "svcbench list modes -o json".
+type modeRow struct {
+	Mode    scenarios.Mode  `json:"mode"`
+	Runs    clusters.Answer `json:"runs"`
+	Because string          `json:"because,omitempty"`
+}
+
+func listModes(streams Streams, support []clusters.Support, output string) error {
+	if output == "json" {
+		rows := make([]modeRow, len(support))
+		for i, s := range support {
+			rows[i] = modeRow{Mode: s.Mode, Runs: s.Answer, Because: s.Because}
+		}
+		return writeJSON(streams.Out, rows)
+	}
+	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "MODE\tRUNS\tBECAUSE")
+	for _, s := range support {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Mode, s.Answer, s.Because)
+	}
+	return w.Flush()
 }
 
 func listScenarios(streams Streams, output string) error {

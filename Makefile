@@ -1,0 +1,59 @@
+# svcbench: an index of what a developer or a user does with this repository.
+# Every recipe is short on purpose; what it runs can be run by hand.
+
+# Nothing below needs a version control system, but a build names its commit
+# where there is one.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+SVCBENCH := bin/svcbench
+# The folder of runs.
+OUT := runs
+# More arguments for "make bench", such as BENCH="--blocks 1".
+BENCH :=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build components test lint verify generate bench bench-all report clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install missing system packages (root), or print the command that does
+	@hack/setup.sh
+
+build: ## build bin/svcbench
+	go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(SVCBENCH) ./cmd/svcbench
+
+components: build ## build etcd and Kubernetes for the local cluster, once
+	$(SVCBENCH) components build
+
+test: setup components ## all tests, with the race detector; needs root for those with clusters
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+lint: ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l cmd clusters internal reports runners scenarios); \
+		test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+generate: ## write the generated files again (needs clang for the BPF objects)
+	go generate ./...
+
+verify: lint ## generated files are fresh, go.mod is tidy, imports point down
+	hack/verify.sh
+
+bench: setup components ## the quick suite: some minutes, ends with the path of a report
+	$(SVCBENCH) run quick --out $(OUT) $(BENCH)
+
+bench-all: setup components ## every scenario in every mode that this machine can run: hours
+	$(SVCBENCH) run --all --out $(OUT) $(BENCH)
+
+report: build ## draw the report of the newest run again
+	$(SVCBENCH) report latest --out $(OUT)
+
+clean: ## remove built files and what killed runs have left behind; runs stay
+	@test ! -x $(SVCBENCH) || $(SVCBENCH) clean
+	rm -rf bin

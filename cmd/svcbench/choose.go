@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"svcbench/internal/failure"
+	"svcbench/scenarios"
+)
+
+// defaultScenario is what run and plan take when none is named.
+const defaultScenario = "quick"
+
+// choosing is the choice of scenarios by arguments and flags, the same for run and plan.
+type choosing struct {
+	all    bool
+	modes  []string
+	points []int
+	blocks int
+	seed   uint64
+}
+
+// addChoosing gives cmd the flags that change scenarios, and completion.
+func addChoosing(cmd *cobra.Command) *choosing {
+	c := &choosing{}
+	flags := cmd.Flags()
+	flags.BoolVar(&c.all, "all", false, "all built-in scenarios, in all modes that run here")
+	flags.StringSliceVar(&c.modes, "modes", nil, "modes to measure, instead of the scenario's (iptables,ipvs,nftables,ebpf)")
+	flags.IntSliceVar(&c.points, "points", nil, "numbers of Services, instead of the scenario's")
+	flags.IntVar(&c.blocks, "blocks", 0, "number of repetitions, instead of the scenario's")
+	flags.Uint64Var(&c.seed, "seed", 0, "seed of everything drawn at random, instead of the scenario's")
+	completeFlag(cmd, "modes", cobra.FixedCompletions(modeNames(), cobra.ShellCompDirectiveNoFileComp))
+	for _, name := range []string{"points", "blocks", "seed"} {
+		completeFlag(cmd, name, cobra.NoFileCompletions)
+	}
+	cmd.ValidArgsFunction = completeScenarios
+	return c
+}
+
+// load returns the scenarios that are named, changed by the flags.
+func (c *choosing) load(cmd *cobra.Command, names []string) ([]scenarios.Scenario, error) {
+	names, err := c.names(names)
+	if err != nil {
+		return nil, err
+	}
+	overrides := scenarios.Overrides{Points: c.points, Blocks: c.blocks}
+	for _, m := range c.modes {
+		overrides.Modes = append(overrides.Modes, scenarios.Mode(m))
+	}
+	if c.all && len(c.modes) == 0 {
+		overrides.Modes = scenarios.Modes()
+	}
+	if cmd.Flags().Changed("seed") {
+		overrides.Seed = &c.seed
+	}
+	chosen := make([]scenarios.Scenario, 0, len(names))
+	for _, name := range names {
+		s, err := scenarios.Load(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := overrides.Apply(s); err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, *s)
+	}
+	return chosen, nil
+}
+
+// names are the scenarios asked for.
+func (c *choosing) names(args []string) ([]string, error) {
+	switch {
+	case c.all && len(args) > 0:
+		return nil, failure.New(failure.Usage, errors.New("--all and the names of scenarios exclude each other"), "leave out one of the two")
+	case c.all:
+		all, err := scenarios.Builtins()
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range all {
+			args = append(args, s.Name)
+		}
+	case len(args) == 0:
+		args = []string{defaultScenario}
+	}
+	return args, nil
+}
+
+func modeNames() []string {
+	var names []string
+	for _, m := range scenarios.Modes() {
+		names = append(names, string(m))
+	}
+	return names
+}
+
+// completeScenarios completes the names of built-in scenarios that are not
+// yet on the line, and files.
+func completeScenarios(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, err := scenarios.Builtins()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var names []cobra.Completion
+	for _, s := range all {
+		if !slices.Contains(args, s.Name) {
+			names = append(names, cobra.CompletionWithDesc(s.Name, s.Title))
+		}
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}

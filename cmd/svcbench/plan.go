@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"svcbench/clusters"
+	"svcbench/internal/failure"
+	"svcbench/internal/progress"
+	"svcbench/internal/results"
+	"svcbench/runners"
+	"svcbench/scenarios"
+)
+
+// planned is what "svcbench plan -o json" prints.
+type planned struct {
+	// Seconds is the estimate for all trials together.
+	Seconds float64                `json:"seconds"`
+	Modes   []results.ModeStatus   `json:"modes"`
+	Trials  []results.PlannedTrial `json:"trials"`
+}
+
+func newPlan(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plan [SCENARIO...]",
+		Short: "Print the trials of a run in their real order, with estimated times",
+		Long: `Prints what "svcbench run" would do with the same arguments: every trial in its
+real order, which the seed decides, and how long it will take. Nothing is
+measured.`,
+		Example: "  svcbench plan service-scale --points 10000 --blocks 2",
+		Args:    cobra.ArbitraryArgs,
+	}
+	choose := addChoosing(cmd)
+	output := addOutput(cmd, "text", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		chosen, err := choose.load(cmd, args)
+		if err != nil {
+			return err
+		}
+		support, err := supportOrAll(cmd.Context(), streams)
+		if err != nil {
+			return err
+		}
+		plan, err := runners.NewPlan(chosen, support)
+		if err != nil {
+			return err
+		}
+		if output.value == "json" {
+			return writeJSON(streams.Out, planned{Seconds: plan.Estimate().Seconds(), Modes: plan.Modes, Trials: plan.Results()})
+		}
+		return printPlan(streams, plan)
+	}
+	return cmd
+}
+
+// supportOrAll asks which modes run here. Where that cannot be tried, for
+// want of privileges, a plan is still useful: then all are taken to run.
+func supportOrAll(ctx context.Context, streams Streams) ([]clusters.Support, error) {
+	support, err := prober().Modes(ctx)
+	if err == nil || failure.CodeOf(err) != failure.Environment {
+		return support, err
+	}
+	fmt.Fprintf(streams.Err, "! modes could not be tried, so all are planned: %v\n", err)
+	for _, m := range scenarios.Modes() {
+		support = append(support, clusters.Support{Mode: m, Answer: clusters.Yes})
+	}
+	return support, nil
+}
+
+func printPlan(streams Streams, plan *runners.Plan) error {
+	tellOmissions(streams, plan)
+	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ORDER\tSCENARIO\tBLOCK\tSERVICES\tENDPOINTS\tMODE\tESTIMATE")
+	for _, t := range plan.Results() {
+		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%s\t%s\n", t.Order, t.Scenario, t.Block, t.Point.Services, t.Point.Endpoints, t.Mode,
+			progress.Rough(time.Duration(t.Estimate*float64(time.Second))))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(streams.Out, "%s, about %s\n", counted(len(plan.Trials), "trial"), progress.Rough(plan.Estimate()))
+	return err
+}
+
+// tellOmissions says which modes and scenarios are not in a plan, and why.
+func tellOmissions(streams Streams, plan *runners.Plan) {
+	for _, m := range plan.Modes {
+		if !m.Included {
+			fmt.Fprintf(streams.Err, "! %s is left out, because %s\n", m.Mode, m.Because)
+		}
+	}
+	for _, s := range plan.Skipped {
+		fmt.Fprintf(streams.Err, "! scenario %s is left out, because %s\n", s.Scenario, s.Because)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"svcbench/clusters"
+	"svcbench/clusters/local"
+	"svcbench/internal/components"
+	"svcbench/internal/progress"
+)
+
+// programs says where the programs of a cluster come from.
+type programs struct {
+	dir string
+	use string
+}
+
+// addUse gives cmd the flag for programs that are already on the machine.
+func addUse(cmd *cobra.Command, p *programs, name string) {
+	cmd.Flags().StringVar(&p.use, name, "", "folder with etcd, kube-apiserver and kube-proxy to use instead of building them")
+	completeFlag(cmd, name, completeFolder)
+}
+
+// store returns the store of components.
+func (p *programs) store() (*components.Store, error) {
+	dir := p.dir
+	if dir == "" {
+		var err error
+		if dir, err = components.DefaultDir(); err != nil {
+			return nil, err
+		}
+	}
+	store := components.NewStore(dir)
+	if p.use != "" {
+		store.UseDir(p.use)
+	}
+	return store, nil
+}
+
+// prober returns a provider that can tell which modes run here, and no more:
+// nothing has to be built for that.
+func prober() clusters.Provider { return local.New(local.Options{}) }
+
+// provider returns the local provider with its programs, which it builds
+// where they are missing.
+func (p *programs) provider(ctx context.Context, display progress.Display) (clusters.Provider, error) {
+	store, err := p.store()
+	if err != nil {
+		return nil, err
+	}
+	binaries, err := store.Ensure(ctx, local.Binaries(), newBuildReport(display))
+	if err != nil {
+		return nil, err
+	}
+	all, err := store.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string]string{}
+	for _, s := range all {
+		if _, ok := binaries[s.Name]; !ok {
+			continue
+		}
+		versions[s.Name] = s.Found
+		if s.Warning != "" {
+			display.Line("! " + s.Warning)
+		}
+	}
+	return local.New(local.Options{Binaries: binaries, Versions: versions}), nil
+}
+
+// newBuildReport returns a function that shows the building of components.
+func newBuildReport(display progress.Display) func(components.Event) {
+	var last components.Event
+	return func(e components.Event) {
+		if e.Phase == components.Done && last.Module != e.Module {
+			return // it was there already
+		}
+		if e.Module != last.Module || e.Phase != last.Phase {
+			display.Phase(progress.Phase{Text: buildText(e)})
+		}
+		last = e
+		if e.Total > 0 {
+			display.Detail(fmt.Sprintf("%d of %d", e.Done, e.Total))
+		}
+	}
+}
+
+func buildText(e components.Event) string {
+	name := e.Module + " " + e.Version
+	switch e.Phase {
+	case components.Waiting:
+		return fmt.Sprintf("wait for %s to build %s", e.Detail, name)
+	case components.Download:
+		return "download the source of " + name
+	case components.Compile:
+		return "compile packages of " + name + " (some minutes, once)"
+	case components.Link:
+		return "link " + name
+	default:
+		return name + " is built"
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"svcbench/clusters/local"
+	"svcbench/internal/environment"
+	"svcbench/internal/progress"
+	"svcbench/internal/results"
+	"svcbench/runners"
+	"svcbench/scenarios"
+)
+
+// running are the flags of "svcbench run".
+type running struct {
+	choose   *choosing
+	showing  *showing
+	programs programs
+	provider *choice
+	out      *string
+}
+
+func newRun(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run [SCENARIO...]",
+		Short: "Measure scenarios and write a report",
+		Long: `Measures built-in scenarios, or files, and writes a run directory with raw data,
+report.html and report.md. Without a scenario it measures "quick". Without
+--modes it measures those of the scenario's modes that run on this machine.
+
+Each trial has a cluster of its own, which is removed after it. Ctrl-C ends the
+run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
+		Example: `  svcbench run
+  svcbench run service-scale --modes iptables,nftables --points 10000 --blocks 2
+  svcbench run ./mine.yaml --out /data/runs`,
+		Args: cobra.ArbitraryArgs,
+	}
+	r := &running{
+		choose:   addChoosing(cmd),
+		showing:  addProgress(cmd),
+		provider: addChoice(cmd, "provider", "", "what makes the clusters", local.Name),
+		out:      addOut(cmd),
+	}
+	addUse(cmd, &r.programs, "components")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		chosen, err := r.choose.load(cmd, args)
+		if err != nil {
+			return err
+		}
+		if r.showing.quiet {
+			streams.Err = io.Discard
+		}
+		return r.run(cmd, streams, chosen, args)
+	}
+	return cmd
+}
+
+// run measures, whatever then happens draws what was measured, and prints
+// the result.
+func (r *running) run(cmd *cobra.Command, streams Streams, chosen []scenarios.Scenario, args []string) error {
+	out, failed := r.measure(cmd.Context(), streams, chosen, commandLine(cmd, args))
+	if out.Complete == 0 {
+		return failed
+	}
+	return errors.Join(failed, drawRun(streams, out.Dir))
+}
+
+// measure makes a run and returns how far it came.
+func (r *running) measure(ctx context.Context, streams Streams, chosen []scenarios.Scenario, command string) (runners.Outcome, error) {
+	var none runners.Outcome
+	if err := beforeRun(ctx, streams, *r.out); err != nil {
+		return none, err
+	}
+	if err := local.Clean(ctx, func(what string) {
+		fmt.Fprintf(streams.Err, "! removed %s, which a killed run had left behind\n", what)
+	}); err != nil {
+		return none, err
+	}
+	display := r.showing.display(streams)
+	defer display.Close()
+	support, err := prober().Modes(ctx)
+	if err != nil {
+		return none, err
+	}
+	plan, err := runners.NewPlan(chosen, support)
+	if err != nil {
+		return none, err
+	}
+	tellOmissions(streams, plan)
+	provider, err := r.programs.provider(ctx, display)
+	if err != nil {
+		return none, err
+	}
+	env, err := environment.Capture(ctx, environment.WithBuild(version, commit))
+	if err != nil {
+		return none, err
+	}
+	dir, err := newRunDir(*r.out, plan)
+	if err != nil {
+		return none, err
+	}
+	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(plan.Trials), "trial"), progress.Rough(plan.Estimate()), dir))
+	return runners.Run(ctx, provider, plan, runners.Options{
+		Dir: dir, Command: command, Environment: env, Observer: newWatcher(display, plan),
+	})
+}
+
+// newRunDir names a run directory that does not exist yet.
+func newRunDir(root string, plan *runners.Plan) (string, error) {
+	var names []string
+	for _, s := range plan.Scenarios {
+		names = append(names, s.Name)
+	}
+	id, err := results.Unused(root, results.NewID(time.Now(), names))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(root, id), nil
+}
+
+// commandLine is the command that repeats a run: the flags that decide what
+// is measured, and not those that decide how it is shown.
+func commandLine(cmd *cobra.Command, args []string) string {
+	words := append([]string{"svcbench", "run"}, args...)
+	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "provider", "components"} {
+		if flag := cmd.Flags().Lookup(name); flag.Changed {
+			words = append(words, "--"+name, strings.Trim(flag.Value.String(), "[]"))
+		}
+	}
+	return strings.Join(words, " ")
+}
