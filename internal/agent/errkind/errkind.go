@@ -30,6 +30,8 @@ const (
 	// WrongBackend: the answer came from somebody else, or is not one of a
 	// backend of svcbench.
 	WrongBackend = "wrong-backend"
+	// Status: an HTTP answer had a status other than 200.
+	Status = "status"
 	// NoPort: the client has no free local port left.
 	NoPort = "no-port"
 	// NoSocket: the client may not open more sockets.
