@@ -12,6 +12,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/connect"
+	"svcbench/internal/agent/httpload"
 	"svcbench/internal/agent/path"
 	"svcbench/internal/agent/verify"
 	"svcbench/internal/agent/watch"
@@ -21,11 +22,12 @@ import (
 // names under which runners launch them.
 func agents() map[string]func(context.Context, *agent.Conn) error {
 	return map[string]func(context.Context, *agent.Conn) error{
-		backend.Name: backend.Serve,
-		connect.Name: connect.Serve,
-		path.Name:    path.Serve,
-		verify.Name:  verify.Serve,
-		watch.Name:   watch.Serve,
+		backend.Name:  backend.Serve,
+		connect.Name:  connect.Serve,
+		httpload.Name: httpload.Serve,
+		path.Name:     path.Serve,
+		verify.Name:   verify.Serve,
+		watch.Name:    watch.Serve,
 	}
 }
 

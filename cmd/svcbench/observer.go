@@ -64,7 +64,7 @@ func (w *watcher) left() time.Duration {
 func (w *watcher) Phase(name string, measuring bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.display.Phase(progress.Phase{Text: w.trial + " · " + name, Measuring: measuring})
+	w.display.Phase(progress.Phase{Part: w.trial, Text: name, Measuring: measuring})
 }
 
 // Step is part of runners.Observer.

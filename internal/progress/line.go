@@ -127,7 +127,7 @@ func (l *line) draw() {
 func (l *line) text() string {
 	frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 	mark := frames[l.frame%len(frames)]
-	parts := []string{l.phase.Text}
+	parts := []string{l.phase.String()}
 	if l.phase.Measuring {
 		mark = '•' // it stands still
 	} else {

@@ -40,7 +40,7 @@ func (l *log) beat() {
 		case <-l.ticker.C:
 			l.mu.Lock()
 			if !l.phase.Measuring && !l.closed {
-				l.print("still "+l.phase.Text, l.detail, fmt.Sprintf("%d s", int(time.Since(l.since).Seconds())))
+				l.print("still "+l.phase.String(), l.detail, fmt.Sprintf("%d s", int(time.Since(l.since).Seconds())), left(l.end))
 			}
 			l.mu.Unlock()
 		}
@@ -51,8 +51,15 @@ func (l *log) beat() {
 func (l *log) Phase(p Phase) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if p.Part != "" && p.Part != l.phase.Part {
+		l.print(p.Part, left(l.end))
+	}
 	l.phase, l.since, l.detail = p, time.Now(), ""
-	l.print(p.Text)
+	if p.Part != "" {
+		l.print("  " + p.Text)
+	} else {
+		l.print(p.Text, left(l.end))
+	}
 	if p.Measuring {
 		l.ticker.Stop()
 	} else {
@@ -60,11 +67,10 @@ func (l *log) Phase(p Phase) {
 	}
 }
 
-// print prints the parts that are not empty, with the time left. Errors are
-// let go: a log that cannot be written is no reason to end a run.
+// print prints the parts that are not empty. Errors are let go: a log that cannot be written is no reason to end a run.
 func (l *log) print(parts ...string) {
 	var said []string
-	for _, p := range append(parts, left(l.end)) {
+	for _, p := range parts {
 		if p != "" {
 			said = append(said, p)
 		}

@@ -27,11 +27,21 @@ type Display interface {
 
 // Phase is something that takes its time.
 type Phase struct {
+	// Part names what the phase belongs to, such as a trial; may be empty.
+	Part string
 	// Text names it in a few words.
 	Text string
 	// Measuring says that the machine is to be left alone until the next
 	// phase: nothing is drawn.
 	Measuring bool
+}
+
+// String is the phase with what it belongs to.
+func (p Phase) String() string {
+	if p.Part == "" {
+		return p.Text
+	}
+	return p.Part + " · " + p.Text
 }
 
 // Style is a kind of display.

@@ -31,21 +31,24 @@ func TestLogHasOneLineAPhaseAndAHeartbeat(t *testing.T) {
 		var out screen
 		d := New(Terminal{Writer: &out}, Auto)
 		d.Left(10 * time.Minute)
-		d.Phase(Phase{Text: "populate"})
+		d.Phase(Phase{Part: "[1/2] quick", Text: "cluster-up"})
+		d.Phase(Phase{Part: "[1/2] quick", Text: "populate"})
 		d.Detail("100 of 1000 Services")
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		d.Phase(Phase{Text: "connect", Measuring: true})
+		d.Phase(Phase{Part: "[1/2] quick", Text: "connect", Measuring: true})
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		d.Line("! a warning")
-		d.Phase(Phase{Text: "cluster down"})
+		d.Phase(Phase{Text: "report"})
 		d.Close()
-		want := `populate · about 10 min left
-still populate · 100 of 1000 Services · 30 s · about 10 min left
-connect · about 9 min left
+		want := `[1/2] quick · about 10 min left
+  cluster-up
+  populate
+still [1/2] quick · populate · 100 of 1000 Services · 30 s · about 10 min left
+  connect
 ! a warning
-cluster down · about 4 min left
+report · about 4 min left
 `
 		if got := out.String(); got != want {
 			t.Errorf("got:\n%s\nwant:\n%s", got, want)
