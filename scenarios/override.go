@@ -45,14 +45,31 @@ func (o Overrides) Apply(s *Scenario) error {
 		changed.Seed = *o.Seed
 	}
 	valid, err := revalidate(&changed)
-	if o.Seed != nil && *o.Seed == 0 { // which YAML would leave out
-		err = errors.Join(err, Problems{{Path: "seed", Message: "seed is out of range", Found: "0", Expected: "a whole number of at least 1"}})
+	if zeros := o.zeros(); len(zeros) > 0 {
+		if problems, ok := errors.AsType[Problems](err); ok {
+			zeros = append(zeros, problems...)
+		}
+		err = zeros
 	}
 	if err != nil {
 		return failure.New(failure.Usage, o.blame(err, s.Name), "")
 	}
 	*s = *valid
 	return nil
+}
+
+// zeros reports zeros that are out of range: in YAML they would be left out,
+// and so be replaced by a default.
+func (o Overrides) zeros() Problems {
+	var problems Problems
+	if slices.Contains(o.Points, 0) {
+		problems = append(problems, Problem{Path: "points", Message: "points is out of range", Found: "0",
+			Expected: fmt.Sprintf("whole numbers from 1 to %d", MaxServices)})
+	}
+	if o.Seed != nil && *o.Seed == 0 {
+		problems = append(problems, Problem{Path: "seed", Message: "seed is out of range", Found: "0", Expected: "a whole number of at least 1"})
+	}
+	return problems
 }
 
 // revalidate puts s through the checks that a file gets.

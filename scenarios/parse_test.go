@@ -15,7 +15,7 @@ import (
 	"svcbench/internal/failure"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files, schema.json and the tables of the reference page")
+var update = flag.Bool("update", false, "rewrite golden files and schema.json")
 
 // golden compares got with a file, or rewrites the file.
 func golden(t *testing.T, file string, got []byte) {

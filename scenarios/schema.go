@@ -10,6 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
+//go:generate go test -count=1 -run=^TestSchema$ . -args -update
+
 // schemaVersion is the newest JSON Schema draft that the YAML support of
 // common editors understands.
 const schemaVersion = "http://json-schema.org/draft-07/schema#"
