@@ -47,6 +47,8 @@ func phases() []phase {
 		{name: phaseAttach, when: measuresPath, run: attachPath},
 		{name: phaseConnect, measuring: true, when: connects, run: connectTraffic},
 		{name: phaseCollectPath, when: attached, run: collectPath},
+		{name: phaseKeepAlive, measuring: true, when: requests(scenarios.KeepAlive), run: httpTraffic(scenarios.KeepAlive)},
+		{name: phaseNew, measuring: true, when: requests(scenarios.NewConnection), run: httpTraffic(scenarios.NewConnection)},
 		{name: phaseChurn, measuring: true, when: churns, run: churn},
 		{name: phaseIntact, run: verifyIntact},
 		{name: phaseProxyCost, when: measuresProxy, run: proxyCost},
