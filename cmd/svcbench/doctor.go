@@ -27,8 +27,14 @@ repaired. Exits with 5 if there is any ✗.`,
 	}
 	output := addOutput(cmd, "text", "json")
 	out := addOut(cmd)
+	p := &programs{}
+	addUse(cmd, p, "components")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		results := doctor.Examine(cmd.Context(), doctorChecks(*out))
+		checks, err := doctorChecks(cmd.Context(), p, *out)
+		if err != nil {
+			return err
+		}
+		results := doctor.Examine(cmd.Context(), checks)
 		if err := context.Cause(cmd.Context()); err != nil {
 			return err
 		}
@@ -47,15 +53,12 @@ repaired. Exits with 5 if there is any ✗.`,
 	return cmd
 }
 
-// doctorChecks are the checks of the machine and of what svcbench has on it.
-func doctorChecks(outDir string) []doctor.Check {
-	return doctor.This(cacheDir(), outDir).Checks()
-}
-
 // beforeRun makes the fast checks and tells only what is not well. The error
 // says that nothing can be measured here.
 func beforeRun(ctx context.Context, streams Streams, outDir string) error {
-	results := doctor.Examine(ctx, doctor.Fast(doctorChecks(outDir)))
+	machine := doctor.This()
+	machine.OutDir = outDir
+	results := doctor.Examine(ctx, doctor.Fast(machine.Checks()))
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}

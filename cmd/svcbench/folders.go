@@ -18,5 +18,3 @@ func addOut(cmd *cobra.Command) *string {
 func completeFolder(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
-
-func cacheDir() string { return "/root/.cache/svcbench" }

@@ -24,14 +24,19 @@ func addUse(cmd *cobra.Command, p *programs, name string) {
 	completeFlag(cmd, name, completeFolder)
 }
 
+// folder is where components are built.
+func (p *programs) folder() (string, error) {
+	if p.dir != "" {
+		return p.dir, nil
+	}
+	return components.DefaultDir()
+}
+
 // store returns the store of components.
 func (p *programs) store() (*components.Store, error) {
-	dir := p.dir
-	if dir == "" {
-		var err error
-		if dir, err = components.DefaultDir(); err != nil {
-			return nil, err
-		}
+	dir, err := p.folder()
+	if err != nil {
+		return nil, err
 	}
 	store := components.NewStore(dir)
 	if p.use != "" {

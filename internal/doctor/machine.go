@@ -21,14 +21,20 @@ type Machine struct {
 	// Run runs a program to its end and returns what it printed. An error
 	// matches exec.ErrNotFound if the program is not installed.
 	Run func(ctx context.Context, program string, args ...string) ([]byte, error)
-	// CacheDir is where components and logs are built, OutDir where runs
+	// Building says whether components still have to be built.
+	Building func(ctx context.Context) bool
+	// CacheDir is where components are built, OutDir where runs
 	// are written. They need not exist yet.
 	CacheDir, OutDir string
 }
 
-// This returns the machine the program runs on.
-func This(cacheDir, outDir string) *Machine {
-	return &Machine{Proc: "/proc", Sys: "/sys", UID: os.Geteuid(), Run: run, CacheDir: cacheDir, OutDir: outDir}
+// This returns the machine the program runs on, with all components there.
+// Folders are for the caller to set.
+func This() *Machine {
+	return &Machine{
+		Proc: "/proc", Sys: "/sys", UID: os.Geteuid(), Run: run,
+		Building: func(context.Context) bool { return false },
+	}
 }
 
 // Checks returns all checks of the machine in the order in which they make
@@ -44,6 +50,7 @@ func (m *Machine) Checks() []Check {
 		{"conntrack", "connection tracking", Advised, false, m.conntrack},
 		{"memory", "free memory", Required, true, m.memory},
 		{"cpus", "processors", Advised, false, m.cpus},
+		{"go", "Go toolchain", Required, false, m.goToolchain},
 		{"disk-cache", "disk for components", Required, false, m.diskCache},
 		{"disk-runs", "disk for runs", Required, true, m.diskRuns},
 		{"files", "open files", Required, true, m.openFiles},

@@ -78,7 +78,10 @@ func (m *Machine) cpus(context.Context) Finding {
 	return okay("%d", runtime.NumCPU())
 }
 
-func (m *Machine) diskCache(context.Context) Finding {
+func (m *Machine) diskCache(ctx context.Context) Finding {
+	if !m.Building(ctx) {
+		return okay("not needed: all components are there")
+	}
 	return disk(m.CacheDir, neededCache, "free space there, or choose another folder with --components")
 }
 

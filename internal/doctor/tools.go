@@ -93,3 +93,26 @@ func (m *Machine) kernel(context.Context) Finding {
 	}
 	return okay("%s", release)
 }
+
+// oldestGo is what the go.mod files ask for.
+var oldestGo = numbers{1, 26}
+
+// goToolchain looks for the go command, which is there to build components.
+func (m *Machine) goToolchain(ctx context.Context) Finding {
+	if !m.Building(ctx) {
+		return okay("not needed: all components are there")
+	}
+	fix := "install Go " + oldestGo.String() + " or newer from https://go.dev/dl"
+	out, err := m.Run(ctx, "go", "version")
+	if notInstalled(err) {
+		return failed(fix, "go is not installed; components have to be built")
+	}
+	if err != nil {
+		return unknown(err)
+	}
+	v := versionIn(string(out))
+	if v.before(oldestGo) {
+		return failed(fix, "Go %s is older than %s", v, oldestGo)
+	}
+	return okay("Go %s", v)
+}

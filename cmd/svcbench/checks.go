@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"svcbench/clusters"
+	"svcbench/clusters/local"
+	"svcbench/internal/components"
+	"svcbench/internal/doctor"
+)
+
+// doctorChecks are the checks of the machine, and of what svcbench has on it.
+func doctorChecks(ctx context.Context, p *programs, outDir string) ([]doctor.Check, error) {
+	dir, err := p.folder()
+	if err != nil {
+		return nil, err
+	}
+	store, err := p.store()
+	if err != nil {
+		return nil, err
+	}
+	machine := doctor.This()
+	machine.CacheDir, machine.OutDir = dir, outDir
+	machine.Building = func(ctx context.Context) bool {
+		missing, err := missingComponents(ctx, store)
+		return err != nil || len(missing) > 0
+	}
+	return append(append(machine.Checks(), modeChecks(ctx)...),
+		doctor.Check{ID: "components", Title: "components", Severity: doctor.Advised, Try: func(ctx context.Context) doctor.Finding {
+			return componentsFinding(ctx, store)
+		}},
+		doctor.Check{ID: "leftovers", Title: "leftovers of runs", Severity: doctor.Advised, Try: leftoversFinding},
+	), nil
+}
+
+// modeChecks has one check a mode. They share one try of all modes.
+func modeChecks(ctx context.Context) []doctor.Check {
+	support, err := prober().Modes(ctx)
+	if err != nil {
+		return []doctor.Check{{ID: "modes", Title: "modes", Severity: doctor.Advised, Try: func(context.Context) doctor.Finding {
+			return doctor.Finding{Status: doctor.Unknown, Detail: fmt.Sprintf("could not be tried: %v", err)}
+		}}}
+	}
+	var checks []doctor.Check
+	for _, s := range support {
+		checks = append(checks, doctor.Check{
+			ID: "mode-" + string(s.Mode), Title: "mode " + string(s.Mode), Severity: doctor.Advised,
+			Try: func(context.Context) doctor.Finding { return modeFinding(s) },
+		})
+	}
+	return checks
+}
+
+func modeFinding(s clusters.Support) doctor.Finding {
+	switch s.Answer {
+	case clusters.Yes:
+		return doctor.Finding{Status: doctor.Ok, Detail: "runs here"}
+	case clusters.No:
+		return doctor.Finding{Status: doctor.Warning, Detail: "does not run here: " + s.Because}
+	default:
+		return doctor.Finding{Status: doctor.Unknown, Detail: s.Because}
+	}
+}
+
+func componentsFinding(ctx context.Context, store *components.Store) doctor.Finding {
+	missing, err := missingComponents(ctx, store)
+	switch {
+	case err != nil:
+		return doctor.Finding{Status: doctor.Unknown, Detail: err.Error()}
+	case len(missing) > 0:
+		return doctor.Finding{Status: doctor.Warning, Fix: "svcbench components build",
+			Detail: strings.Join(missing, ", ") + " not built yet; the first run does it"}
+	}
+	return doctor.Finding{Status: doctor.Ok, Detail: "all are ready"}
+}
+
+// missingComponents names those that would have to be built.
+func missingComponents(ctx context.Context, store *components.Store) ([]string, error) {
+	all, err := store.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, s := range all {
+		if s.State != components.Ready {
+			missing = append(missing, s.Name)
+		}
+	}
+	return missing, nil
+}
+
+func leftoversFinding(context.Context) doctor.Finding {
+	left, err := local.Leftovers()
+	switch {
+	case err != nil:
+		return doctor.Finding{Status: doctor.Unknown, Detail: err.Error()}
+	case len(left) > 0:
+		return doctor.Finding{Status: doctor.Warning, Detail: strings.Join(left, ", "), Fix: "svcbench clean"}
+	}
+	return doctor.Finding{Status: doctor.Ok, Detail: "none"}
+}
