@@ -68,9 +68,9 @@ func TestQuickHasPointsOnBothSides(t *testing.T) {
 
 func TestLoadFails(t *testing.T) {
 	for name, want := range map[string]string{
-		"quik":                "did you mean \"quick\"?",
-		"nothing-like-it":     "no built-in scenario is called \"nothing-like-it\"",
-		"./missing.yaml":      "missing.yaml: no such file",
+		"quik":               "did you mean \"quick\"?",
+		"nothing-like-it":    "no built-in scenario is called \"nothing-like-it\"",
+		"./missing.yaml":     "missing.yaml: no such file",
 		"testdata/problems/": "is a directory",
 	} {
 		_, err := Load(name)

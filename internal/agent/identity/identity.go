@@ -46,10 +46,7 @@ func Decode(b [Size]byte) netip.AddrPort {
 // Answer is the server's half: it answers the question, which has been read
 // from c already. It does not close c.
 func Answer(c net.Conn) error {
-	local, err := netip.ParseAddrPort(c.LocalAddr().String())
-	if tcp, ok := c.LocalAddr().(*net.TCPAddr); ok {
-		local, err = tcp.AddrPort(), nil
-	}
+	local, err := localAddr(c)
 	if err != nil {
 		return fmt.Errorf("answer identity: %w", err)
 	}
@@ -61,6 +58,14 @@ func Answer(c net.Conn) error {
 		return fmt.Errorf("answer identity: %w", err)
 	}
 	return nil
+}
+
+// localAddr returns the address of this end of c.
+func localAddr(c net.Conn) (netip.AddrPort, error) {
+	if tcp, ok := c.LocalAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort(), nil
+	}
+	return netip.ParseAddrPort(c.LocalAddr().String())
 }
 
 // Ask is the client's half: it asks on a new connection who is at the other

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -27,6 +28,7 @@ type Loop struct {
 	due    queue[*Target]
 	open   queue[*attempt]
 	byFD   map[int]*attempt
+	spare  []*attempt // to be used again
 	calls  calls
 	ended  bool
 }
@@ -153,7 +155,7 @@ func (l *Loop) startDue() bool {
 }
 
 func (l *Loop) start(t *Target) {
-	a := &attempt{target: t, fd: -1}
+	a := l.newAttempt(t)
 	err := a.connect()
 	a.deadline = a.start + t.Timeout.Nanoseconds()
 	t.started = append(t.started, a)
@@ -174,10 +176,32 @@ func (l *Loop) settle(a *attempt, err error) {
 	if errors.Is(err, errPending) {
 		return
 	}
-	o := a.outcome(err)
+	o, t := a.outcome(err), a.target
 	l.drop(a)
-	a.target.forget()
-	a.target.Done(o)
+	l.forget(t)
+	t.Done(o)
+}
+
+// newAttempt returns an attempt that has not begun.
+func (l *Loop) newAttempt(t *Target) *attempt {
+	last := len(l.spare) - 1
+	if last < 0 {
+		return &attempt{target: t, fd: -1}
+	}
+	a := l.spare[last]
+	l.spare = l.spare[:last]
+	*a = attempt{target: t, fd: -1}
+	return a
+}
+
+// forget drops the attempts at the head of t.started that have ended.
+func (l *Loop) forget(t *Target) {
+	n := 0
+	for n < len(t.started) && t.started[n].ended {
+		n++
+	}
+	l.spare = append(l.spare, t.started[:n]...)
+	t.started = slices.Delete(t.started, 0, n)
 }
 
 // expire ends the attempts whose time is over.

@@ -102,13 +102,3 @@ func (t *Target) advance(now int64) {
 		t.next += (late/interval + 1) * interval
 	}
 }
-
-// forget drops the attempts at the head of started that have ended.
-func (t *Target) forget() {
-	n := 0
-	for n < len(t.started) && t.started[n].ended {
-		t.started[n] = nil
-		n++
-	}
-	t.started = t.started[n:]
-}
