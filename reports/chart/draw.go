@@ -21,8 +21,12 @@ const (
 	swatch      = 22
 )
 
-// Styles is the number of styles a series can have.
-const Styles = 8
+// Styles is the number of styles a series can have. Neutral is grey, for what
+// belongs to no mode.
+const (
+	Styles  = 8
+	Neutral = Styles - 1
+)
 
 // style is the looks of a series. Colours are told apart by people who see
 // fewer of them (Okabe and Ito, Color Universal Design, 2008); dash and
@@ -41,8 +45,8 @@ func styleOf(i int) style {
 		{color.NRGBA{0xcc, 0x79, 0xa7, 0xff}, []vg.Length{2, 2}, draw.BoxGlyph{}},              // reddish purple
 		{color.NRGBA{0xe6, 0x9f, 0x00, 0xff}, []vg.Length{8, 2, 2, 2}, draw.RingGlyph{}},       // orange
 		{color.NRGBA{0x56, 0xb4, 0xe9, 0xff}, []vg.Length{12, 3}, draw.TriangleGlyph{}},        // sky blue
-		{color.NRGBA{0x80, 0x80, 0x81, 0xff}, []vg.Length{1, 3}, draw.CrossGlyph{}},            // grey
 		{color.NRGBA{0xb0, 0xa0, 0x20, 0xff}, []vg.Length{6, 2, 1, 2, 1, 2}, draw.PlusGlyph{}}, // olive
+		{color.NRGBA{0x80, 0x88, 0x90, 0xff}, nil, draw.CrossGlyph{}},                          // grey
 	}[((i%Styles)+Styles)%Styles]
 }
 

@@ -1,0 +1,161 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"svcbench/internal/failure"
+	"svcbench/internal/results"
+	"svcbench/scenarios"
+)
+
+// analysis is a run arranged for comparison: scenarios, their points, and a
+// cell for each mode at each point.
+type analysis struct {
+	data      *results.Data
+	scenarios []*scenario
+}
+
+// scenario is what a run says about one scenario. Points and modes are those
+// with a complete trial.
+type scenario struct {
+	results.ScenarioInfo
+	baseline string
+	points   []results.Point
+	modes    []string
+	cells    map[place]*cell
+}
+
+// place is where a cell is within its scenario.
+type place struct {
+	point results.Point
+	mode  string
+}
+
+// cell returns the cell of a mode at a point; nil if no trial is complete.
+func (s *scenario) cell(p results.Point, mode string) *cell { return s.cells[place{p, mode}] }
+
+// analyse arranges the complete trials of a run and reads their numbers.
+func analyse(data *results.Data, opts Options) (*analysis, error) {
+	a := &analysis{data: data}
+	if err := checkBaseline(data, opts.Baseline); err != nil {
+		return nil, err
+	}
+	for _, info := range scenarioInfos(data) {
+		s := &scenario{ScenarioInfo: info, baseline: info.Baseline, cells: map[place]*cell{}}
+		if opts.Baseline != "" {
+			s.baseline = opts.Baseline
+		}
+		for _, t := range data.Trials {
+			if t.Scenario != info.Name || t.Status != results.Complete {
+				continue
+			}
+			at := place{t.Point, t.Mode}
+			c := s.cells[at]
+			if c == nil {
+				c = newCell(t)
+				s.cells[at] = c
+			}
+			if c.provider != t.Provider {
+				return nil, failure.New(failure.Invalid,
+					fmt.Errorf("trial %s ran with provider %q, others of its mode with %q", t.ID, t.Provider, c.provider),
+					"numbers of different providers cannot be in one run: start a new run")
+			}
+			if err := c.add(t); err != nil {
+				return nil, failure.New(failure.Invalid, fmt.Errorf("read trial %s: %w", t.ID, err), "")
+			}
+		}
+		s.arrange()
+		a.scenarios = append(a.scenarios, s)
+	}
+	return a, nil
+}
+
+// checkBaseline refuses a baseline that is not in the run.
+func checkBaseline(data *results.Data, baseline string) error {
+	if baseline == "" {
+		return nil
+	}
+	modes := modesOf(data)
+	if slices.Contains(modes, baseline) {
+		return nil
+	}
+	return failure.New(failure.Usage, fmt.Errorf("baseline %q is not a mode of run %s", baseline, data.Run.ID),
+		fmt.Sprintf("choose one of %v", modes))
+}
+
+// modesOf returns every mode with a trial, in the order of reports.
+func modesOf(data *results.Data) []string {
+	var modes []string
+	for _, t := range data.Trials {
+		if !slices.Contains(modes, t.Mode) {
+			modes = append(modes, t.Mode)
+		}
+	}
+	slices.SortFunc(modes, compareModes)
+	return modes
+}
+
+// scenarioInfos returns the scenarios of the run, and after them those that
+// only trials name.
+func scenarioInfos(data *results.Data) []results.ScenarioInfo {
+	infos := slices.Clone(data.Run.Scenarios)
+	for _, t := range data.Trials {
+		known := slices.ContainsFunc(infos, func(i results.ScenarioInfo) bool { return i.Name == t.Scenario })
+		if !known {
+			infos = append(infos, results.ScenarioInfo{Name: t.Scenario, Title: t.Scenario})
+		}
+	}
+	return infos
+}
+
+// arrange lists points and modes in the order of the report and closes the
+// cells.
+func (s *scenario) arrange() {
+	for at, c := range s.cells {
+		c.close()
+		if !slices.Contains(s.points, at.point) {
+			s.points = append(s.points, at.point)
+		}
+		if !slices.Contains(s.modes, at.mode) {
+			s.modes = append(s.modes, at.mode)
+		}
+	}
+	slices.SortFunc(s.modes, compareModes)
+	slices.SortFunc(s.points, func(p, q results.Point) int {
+		return cmp.Or(cmp.Compare(p.Services, q.Services), cmp.Compare(p.Endpoints, q.Endpoints))
+	})
+	if s.baseline == "" && len(s.modes) > 0 {
+		s.baseline = s.modes[0]
+	}
+}
+
+// compareModes orders the modes svcbench knows as scenarios do, others by
+// name after them.
+func compareModes(a, b string) int {
+	return cmp.Or(cmp.Compare(modeRank(a), modeRank(b)), cmp.Compare(a, b))
+}
+
+func modeRank(mode string) int {
+	if i := slices.Index(scenarios.Modes(), scenarios.Mode(mode)); i >= 0 {
+		return i
+	}
+	return len(scenarios.Modes())
+}
+
+// modeStyle is the number of the colour, dash and marker of a mode, the same
+// in every chart. Modes that svcbench does not know follow by name.
+func (a *analysis) modeStyle(mode string) int {
+	known := len(scenarios.Modes())
+	if rank := modeRank(mode); rank < known {
+		return rank
+	}
+	var others []string
+	for _, m := range modesOf(a.data) {
+		if modeRank(m) == known {
+			others = append(others, m)
+		}
+	}
+	return known + max(0, slices.Index(others, mode))
+}

@@ -1,0 +1,172 @@
+package reports
+
+import (
+	"svcbench/internal/results"
+	"svcbench/reports/chart"
+)
+
+// panel is one chart of a scaling figure: a metric against the scale axis.
+type panel struct {
+	metric, title string
+}
+
+// scaling draws metrics against the scale axis on logarithmic axes. Panels
+// whose unit is the same share their axes when shared is true.
+func (s *sheet) scaling(f *figure, panels []panel, shared bool) (*figure, error) {
+	f.ID = s.id(f.ID)
+	axis := s.axis()
+	var charts []*chart.Chart
+	for _, p := range panels {
+		f.Table.Rows = append(f.Table.Rows, s.numbers(p)...)
+		for _, group := range axis.groups {
+			if len(group.points) > 1 {
+				charts = append(charts, s.scalingChart(axis, group, p))
+			}
+		}
+	}
+	f.Table.Head = []string{"", "point", "mode", "estimate", "95% interval", "ratio to " + s.baseline, "blocks"}
+	if shared {
+		chart.Align(charts)
+	}
+	return f, f.draw(charts)
+}
+
+// scalingChart draws a metric over the points of a group, a line for each
+// mode.
+func (s *sheet) scalingChart(axis scaleAxis, group scaleGroup, p panel) *chart.Chart {
+	c := &chart.Chart{Title: p.title, X: chart.Axis{Label: axis.label, Log: true}, Y: chart.Axis{Log: true}}
+	if group.name != "" {
+		c.Title += ", " + group.name
+	}
+	first, last := axis.value(group.points[0]), axis.value(group.points[len(group.points)-1])
+	c.X.Min, c.X.Max = float64(first)/1.15, float64(last)*1.15
+	for _, at := range group.points {
+		v := float64(axis.value(at))
+		c.X.Ticks = append(c.X.Ticks, chart.Tick{Value: v, Label: chart.Compact(v)})
+	}
+	for _, mode := range s.modes {
+		line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Marked}
+		for _, at := range group.points {
+			r := s.row(at, mode, p.metric)
+			if r == nil || !r.Estimate.Known() || r.AtLeast {
+				continue
+			}
+			c.Y.Format = tickFormat(r.Unit)
+			line.Points = append(line.Points, chart.Point{
+				X: float64(axis.value(at)), Y: float64(r.Estimate), Lo: float64(r.Lo), Hi: float64(r.Hi),
+			})
+		}
+		c.Series = append(c.Series, line)
+	}
+	return c
+}
+
+// numbers are the rows of a figure's table for one panel.
+func (s *sheet) numbers(p panel) [][]string {
+	var rows [][]string
+	for _, at := range s.points {
+		for _, mode := range s.modes {
+			r := s.row(at, mode, p.metric)
+			if r == nil {
+				continue
+			}
+			rows = append(rows, []string{
+				p.title, pointName(at), mode, estimate(*r), interval(*r), ratio(*r), thousands(int64(r.N)),
+			})
+		}
+	}
+	return rows
+}
+
+// interval writes the interval of a row's estimate.
+func interval(r Row) string {
+	return orDash(formatRange(r.Lo, r.Hi, func(n Number) string { return format(n, r.Unit) }))
+}
+
+// ratio writes the ratio of a row with its interval.
+func ratio(r Row) string {
+	text := formatRatio(r.Ratio)
+	if around := formatRange(r.RatioLo, r.RatioHi, ratioDigits); around != "" {
+		text += " " + around
+	}
+	return text
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return dash
+	}
+	return s
+}
+
+const logLog = "Both axes are logarithmic: a straight line that rises is growth by a power of the size, a level one does not care about the size. " +
+	"Bars are 95% intervals over blocks; where you see none, they are smaller than the marker."
+
+func pathScaling(s *sheet) (*figure, error) {
+	return s.scaling(&figure{
+		ID: "path-scaling", Title: "Time of a connection's first packet inside the node, by size", Reading: logLog,
+	}, []panel{{"path.p50", "Median"}, {"path.p99", "99th percentile"}}, true)
+}
+
+func connectScaling(s *sheet) (*figure, error) {
+	return s.scaling(&figure{
+		ID: "connect-scaling", Title: "Time to open a connection, by size",
+		Reading: logLog + " The floor of all modes is a connection to a pod IP without a Service, in the table.",
+	}, []panel{{"connect.p50", "Median"}, {"connect.p99", "99th percentile"}, {"connect.direct.p50", "Median to a pod IP, without a Service"}}, true)
+}
+
+func httpFigure(s *sheet) (*figure, error) {
+	f := &figure{
+		ID: "http", Title: "HTTP response time, on kept and on new connections",
+		Reading: "A request on a kept connection no longer meets the Service rules, one on a new connection pays for them once. " +
+			"Response times count from when the request was due. " + logLog,
+	}
+	if len(s.points) > 1 {
+		return s.scaling(f, []panel{
+			{"http.keepalive.p50", "Kept connection, median"}, {"http.new.p50", "New connection, median"},
+			{"http.keepalive.p99", "Kept connection, 99th percentile"}, {"http.new.p99", "New connection, 99th percentile"},
+		}, true)
+	}
+	f.Reading = "A request on a kept connection no longer meets the Service rules, one on a new connection pays for them once. " +
+		"Response times count from when the request was due. " + curveReading
+	f.ID = s.id(f.ID)
+	var charts []*chart.Chart
+	f.Table.Head = curveHead()
+	for _, kind := range []struct{ metric, title string }{
+		{results.HTTPKeepAlive, "Kept connection"}, {results.HTTPNew, "New connection"},
+	} {
+		for _, p := range s.points {
+			charts = append(charts, s.curve(kind.metric, kind.title, p))
+			f.Table.Rows = append(f.Table.Rows, s.curveNumbers(kind.metric, kind.title, p)...)
+		}
+	}
+	chart.Align(charts)
+	return f, f.draw(charts)
+}
+
+func coldStartFigure(s *sheet) (*figure, error) {
+	return s.scaling(&figure{
+		ID: "coldstart", Title: "Cold start on a full population",
+		Reading: "Left, the time from starting the proxy until traffic reached every sampled Service; right, the longest sync by the proxy's own metric. " + logLog,
+	}, []panel{{results.ColdStart, "Until traffic converged"}, {results.ProxySyncFirst, "Longest sync"}}, true)
+}
+
+func costFigure(s *sheet) (*figure, error) {
+	return s.scaling(&figure{
+		ID: "cost", Title: "What the proxy itself costs",
+		Reading: "CPU time holds that of the programs the proxy runs. " + logLog,
+	}, []panel{
+		{results.ProxyCPU, "CPU time of the whole trial"}, {results.ProxyCPUStart, "CPU time until converged"},
+		{results.ProxyCPUChurn, "CPU time during churn"}, {results.ProxyRSS, "Largest resident memory"},
+	}, false)
+}
+
+func rulesFigure(s *sheet) (*figure, error) {
+	return s.scaling(&figure{
+		ID: "rules", Title: "Objects in the kernel",
+		Reading: "Counts, not judgements: a rule of iptables and an element of an nftables map do not cost the same. " + logLog,
+	}, []panel{
+		{results.Rules + "count", "Rules"}, {results.Rules + "chains", "Chains"},
+		{results.Rules + "sets", "Sets and maps"}, {results.Rules + "elements", "Set elements"},
+	}, false)
+}

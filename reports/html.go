@@ -1,0 +1,192 @@
+package reports
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"svcbench/internal/results"
+)
+
+//go:embed page/report.html.tmpl page/style.css
+var pageFiles embed.FS
+
+// page is what the HTML template shows.
+type page struct {
+	Title, RunID, Command string
+	Seed                  uint64
+	Style                 template.CSS
+	Alert                 string
+	Facts, Machine        []pair
+	Scenarios             []section
+
+	TrialsText, NotRun        string
+	LeftOut                   []string
+	Failed, Missing, Warnings *table
+	Censored, Lag             *table
+	Environment               []pairs
+	Proxies                   []proxy
+	Method                    []methodNote
+	Trials                    table
+}
+
+type pair struct{ Name, Value string }
+
+type pairs struct {
+	Title string
+	Pairs []pair
+}
+
+// section is one scenario on the page.
+type section struct {
+	ID, Name, Title, Description, YAML string
+	Baseline                           string
+	BaselineStyle                      int
+	Findings                           []string
+	matrix
+	Figures []figure
+	// All is the table of every number.
+	All table
+}
+
+// VerdictClass is the CSS class of a verdict.
+func (page) VerdictClass(v Verdict) string {
+	if v == Better || v == Worse {
+		return string(v)
+	}
+	return ""
+}
+
+// WriteHTML writes the report as one HTML file that needs nothing else.
+func (s *Summary) WriteHTML(w io.Writer) error {
+	p, err := s.page()
+	if err != nil {
+		return fmt.Errorf("draw report: %w", err)
+	}
+	t, err := template.ParseFS(pageFiles, "page/report.html.tmpl")
+	if err != nil {
+		return fmt.Errorf("read the report's template: %w", err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, p); err != nil {
+		return fmt.Errorf("draw report: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+func (s *Summary) page() (*page, error) {
+	style, err := pageFiles.ReadFile("page/style.css")
+	if err != nil {
+		return nil, err
+	}
+	p := &page{
+		Title: s.title(), RunID: s.Run.ID, Command: s.Run.Command, Seed: s.Run.Seed,
+		Style: template.CSS(style), //nolint:gosec // embedded in this program
+		Alert: s.alert(), Facts: s.facts(), Machine: machine(s.Environment), Environment: environment(s.Environment),
+		TrialsText: s.trialsText(), NotRun: s.notRunText(), LeftOut: s.leftOut(),
+		Failed: s.failedTable(), Missing: s.missingTable(), Warnings: s.warningTable(),
+		Censored: s.censoredTable(), Lag: s.lagTable(),
+		Proxies: s.analysis.proxies(), Method: method(s.Rows), Trials: s.analysis.trialTable(),
+	}
+	for _, sc := range s.analysis.scenarios {
+		section, err := s.section(sc)
+		if err != nil {
+			return nil, err
+		}
+		p.Scenarios = append(p.Scenarios, section)
+	}
+	return p, nil
+}
+
+func (s *Summary) section(sc *scenario) (section, error) {
+	view := section{
+		ID: slug(sc.Name), Name: sc.Name, Title: sc.Title, Description: strings.TrimSpace(sc.Description), YAML: sc.YAML,
+		Findings: s.findingsOf(sc.Name), matrix: s.matrix(sc), All: s.everything(sc.Name),
+	}
+	if view.Title == "" {
+		view.Title = sc.Name
+	}
+	if len(sc.modes) > 1 {
+		view.Baseline, view.BaselineStyle = sc.baseline, s.analysis.modeStyle(sc.baseline)
+	}
+	var err error
+	view.Figures, err = (&sheet{scenario: sc, analysis: s.analysis, rows: s.Rows}).figures()
+	return view, err
+}
+
+// findingsOf returns the sentences about a scenario.
+func (s *Summary) findingsOf(scenario string) []string {
+	var texts []string
+	for _, f := range s.Findings {
+		if f.Scenario == scenario {
+			texts = append(texts, f.Text)
+		}
+	}
+	return texts
+}
+
+// everything is the table of all rows of a scenario.
+func (s *Summary) everything(scenario string) table {
+	t := table{Head: []string{"metric", "point", "mode", "estimate", "95% interval", "ratio", "verdict", "n", "samples", "timed out"}}
+	for _, r := range s.Rows {
+		if r.Scenario == scenario {
+			t.Rows = append(t.Rows, []string{
+				r.Metric, pointName(r.Point), r.Mode, estimate(r), interval(r), ratio(r), orDash(string(r.Verdict)),
+				thousands(int64(r.N)), thousands(r.Samples), thousands(r.Censored),
+			})
+		}
+	}
+	return t
+}
+
+// proxy is how one mode was configured.
+type proxy struct {
+	Mode    string
+	Style   int
+	Notes   []string
+	Configs []config
+}
+
+type config struct{ Title, Text string }
+
+// proxies returns the configuration of every mode, once if all trials had the
+// same.
+func (a *analysis) proxies() []proxy {
+	var all []proxy
+	for _, mode := range modesOf(a.data) {
+		p := proxy{Mode: mode, Style: a.modeStyle(mode)}
+		first := map[string]*results.Trial{}
+		var texts []string
+		notes := map[string]bool{}
+		for _, t := range a.data.Trials {
+			if t.Mode != mode {
+				continue
+			}
+			if text := strings.TrimSpace(t.ProxyConfig); text != "" && first[text] == nil {
+				first[text] = t
+				texts = append(texts, text)
+			}
+			for _, n := range t.Notes {
+				if !notes[n] {
+					notes[n] = true
+					p.Notes = append(p.Notes, n)
+				}
+			}
+		}
+		for _, text := range texts {
+			title := "Configuration of the proxy"
+			if len(texts) > 1 {
+				title += ", from trial " + first[text].ID + " on"
+			}
+			p.Configs = append(p.Configs, config{title, text})
+		}
+		all = append(all, p)
+	}
+	return all
+}

@@ -1,0 +1,154 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"svcbench/internal/results"
+	"svcbench/internal/stats"
+)
+
+// matrix is the main table of a scenario: headline metrics by point, a column
+// for each mode.
+type matrix struct {
+	Modes  []column
+	Matrix []metricGroup
+	// Blocks says how many there are.
+	Blocks string
+	// Notes are the warnings that cells refer to.
+	Notes []note
+}
+
+type column struct {
+	Name, Baseline string
+	Style          int
+	// Compared means that a column with ratios follows.
+	Compared bool
+}
+
+type metricGroup struct {
+	Title, Metric string
+	Columns       int
+	Lines         []line
+}
+
+type line struct {
+	Point string
+	Cells []matrixCell
+}
+
+type matrixCell struct {
+	Estimate, Detail   string
+	Compared           bool
+	Ratio, RatioDetail string
+	Verdict            Verdict
+	Notes              []note
+}
+
+type note struct {
+	ID     string
+	Number int
+	Text   string
+}
+
+// matrix arranges the headline rows of a scenario.
+func (s *Summary) matrix(sc *scenario) matrix {
+	var m matrix
+	columns := 1
+	for _, mode := range sc.modes {
+		c := column{Name: mode, Baseline: sc.baseline, Style: s.analysis.modeStyle(mode)}
+		c.Compared = mode != sc.baseline && slices.Contains(sc.modes, sc.baseline)
+		columns++
+		if c.Compared {
+			columns++
+		}
+		m.Modes = append(m.Modes, c)
+	}
+	for _, metric := range headlineMetrics(s.Rows, sc.Name) {
+		group := metricGroup{Title: metricTitle(metric), Metric: metric, Columns: columns}
+		for _, p := range sc.points {
+			if l, ok := s.line(&m, sc, p, metric); ok {
+				group.Lines = append(group.Lines, l)
+			}
+		}
+		m.Matrix = append(m.Matrix, group)
+	}
+	m.Blocks = sc.blocksText()
+	return m
+}
+
+// headlineMetrics are the metrics of a scenario's main table, in order.
+func headlineMetrics(rows []Row, scenario string) []string {
+	var metrics []string
+	for _, r := range rows {
+		if r.Scenario == scenario && headline(r.Metric) && !slices.Contains(metrics, r.Metric) {
+			metrics = append(metrics, r.Metric)
+		}
+	}
+	slices.SortFunc(metrics, compareMetrics)
+	return metrics
+}
+
+func (s *Summary) line(m *matrix, sc *scenario, p results.Point, metric string) (line, bool) {
+	l := line{Point: pointName(p)}
+	found := false
+	for _, c := range m.Modes {
+		cell := matrixCell{Estimate: dash, Ratio: dash, Compared: c.Compared}
+		if r := findRow(s.Rows, sc.Name, p, c.Name, metric); r != nil {
+			found = true
+			cell.Estimate = estimate(*r)
+			cell.Detail = strings.TrimSpace(formatRange(r.Lo, r.Hi, func(n Number) string { return format(n, r.Unit) }) + fmt.Sprintf(" n=%d", r.N))
+			cell.Ratio, cell.RatioDetail = formatRatio(r.Ratio), formatRange(r.RatioLo, r.RatioHi, ratioDigits)
+			cell.Verdict = r.Verdict
+			for _, w := range r.Warnings {
+				if !isFewBlocks(w) {
+					cell.Notes = append(cell.Notes, m.note(slug(sc.Name), w))
+				}
+			}
+		}
+		l.Cells = append(l.Cells, cell)
+	}
+	return l, found
+}
+
+// isFewBlocks reports whether a warning is the one of fewBlocks, which the
+// table says once for all.
+func isFewBlocks(warning string) bool {
+	for n := range stats.LeastExact {
+		if warning == fewBlocks(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// note returns the footnote with a text, a new one if there is none yet.
+func (m *matrix) note(prefix, text string) note {
+	for _, n := range m.Notes {
+		if n.Text == text {
+			return n
+		}
+	}
+	n := note{Number: len(m.Notes) + 1, Text: text}
+	n.ID = fmt.Sprintf("%s-note-%d", prefix, n.Number)
+	m.Notes = append(m.Notes, n)
+	return n
+}
+
+// blocksText explains what the scenario's number of blocks means.
+func (sc *scenario) blocksText() string {
+	most := 0
+	for _, c := range sc.cells {
+		most = max(most, len(c.trials))
+	}
+	switch {
+	case most == 0:
+		return ""
+	case most == 1:
+		return "A single block shows no scatter, so that there are no intervals."
+	case most < stats.LeastExact:
+		return fmt.Sprintf("Fewer than %d blocks give no verdict, and their intervals trust that blocks scatter normally.", stats.LeastExact)
+	}
+	return fmt.Sprintf("A difference within %.0f%% is not called one.", 100*Relevant)
+}

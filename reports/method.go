@@ -1,0 +1,77 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+
+	"svcbench/internal/results"
+	"svcbench/internal/stats"
+)
+
+// methodNote says how one kind of number came about.
+type methodNote struct {
+	// metrics are the names it explains; it is shown if one was measured.
+	// None means that it is always shown.
+	metrics []string
+	Title   string
+	Text    []string
+}
+
+// method returns the notes that the rows need.
+func method(rows []Row) []methodNote {
+	return slices.DeleteFunc(append(instrumentNotes(), statisticsNotes()...), func(n methodNote) bool {
+		return len(n.metrics) > 0 && !slices.ContainsFunc(rows, func(r Row) bool {
+			return slices.ContainsFunc(n.metrics, func(m string) bool { return hasPrefix(r.Metric, m) })
+		})
+	})
+}
+
+func instrumentNotes() []methodNote {
+	return []methodNote{
+		{[]string{results.Path}, "path: inside the node", []string{
+			"The time that the first packet of a connection (its SYN) spends inside the node, from the client's link to the backend's link. Two BPF programs on the two links stamp the packet inside the kernel; a packet is recognised on its way out by its TCP sequence number, which no mode rewrites. The figure holds the work of the Service implementation and of forwarding, and nothing of the client, the scheduler, the Go runtime or the backend.",
+			"In eBPF modes that translate inside connect() the packet already carries the backend's address when it reaches the node; there connect.syscall is the comparable figure.",
+		}},
+		{[]string{results.Path + ".first", results.Path + ".d01", results.Connect + ".first"}, "Positions", []string{
+			"Which Service is first is read from the rules in the kernel, in every trial; it is not the order of creation. first, middle and last are Services at those places, d01 to d10 are tenths of the order, and names without a class are Services drawn at random. Modes that look Services up in a table have no order; there the classes follow the cluster IPs.",
+		}},
+		{[]string{results.Connect}, "connect: seen by a client", []string{
+			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself, in which the kernel already sends the SYN through the rules of the same machine. connect.lag is how late connections were started against the schedule. direct is the same to pod IPs, without a Service: the floor of the path.",
+			"A connection that takes longer than the scenario's time-out is censored: it counts as longer than anything seen.",
+		}},
+		{[]string{results.HTTPKeepAlive, results.HTTPNew}, "http: requests", []string{
+			"Response times of HTTP requests at a fixed rate, once on kept connections and once with a new connection for each request. A response time counts from the moment the request was due, so that a stall is charged to all requests it held up. .service counts from when the request was really sent, .lag is the difference.",
+		}},
+		{[]string{results.ProgrammingAdd, results.ProgrammingRemove}, "programming: after a change", []string{
+			"One change replaces every endpoint of a Service by new ones in one API write. The new pods answer before it, and the old ones go on answering after it, so that nothing but the proxy decides who is reached. From before the write until the change has settled, a new connection to the Service is opened every millisecond, and the pod says who it is.",
+			"programming.add is the time from sending the write to the start of the first connection that reached a new endpoint; programming.remove to the start of the last connection that still reached a removed one, 0 if none did after the write. A change that traffic had not seen when observation ended is censored with the time until then. A change whose write failed is counted as an error. The resolution is one millisecond.",
+		}},
+		{[]string{results.ColdStart}, "coldstart", []string{
+			"The time from executing the proxy on a full population to the moment when every sampled Service, the first, the middle, the last and some drawn at random, has been answered by its own endpoints.",
+		}},
+		{[]string{"proxy", "rules", results.PopulateRate}, "proxy and rules: what a mode costs", []string{
+			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. proxy.sync is the proxy's own kubeproxy_sync_proxy_rules_duration_seconds. rules are counts of objects in the kernel, read back from it. populate.rate is API objects written per second; it says how busy the machine was, not how good a mode is.",
+		}},
+	}
+}
+
+func statisticsNotes() []methodNote {
+	return []methodNote{
+		{nil, "Percentiles", []string{
+			"Histograms have three significant digits. The histograms of all blocks are added and the percentile is read from the sum by nearest rank, time-outs included; percentiles are never averaged. One that falls among the time-outs is a lower bound and is written with >. " +
+				fmt.Sprintf("A percentile is quoted only if at least %d samples lie beyond it.", stats.Beyond),
+		}},
+		{nil, "Intervals", []string{
+			"The unit that was repeated is the trial, not the request: the requests of one trial share its machine and its minute, so that a million of them are still one observation. The interval of a percentile is the estimate times exp(± t(n-1) s/√n), where s is the standard deviation of the logarithms of the n blocks' own percentiles. " +
+				fmt.Sprintf("A metric with one value per trial is the median over blocks, with the exact interval from order statistics if there are at least %d blocks, and with Student's t below that.", stats.LeastExact),
+		}},
+		{nil, "Ratios and verdicts", []string{
+			"A ratio is taken inside each block, where both modes met the same conditions, and then summarised: the median of the paired ratios, with an interval by the same rule. It need not equal the quotient of the two estimates beside it.",
+			fmt.Sprintf("A difference is called better or worse if the interval of its ratio excludes 1 and the ratio is further than %.0f%% from 1, the same for every metric; else no difference is shown, which does not prove that there is none. With fewer than %d blocks no verdict is given, however large a difference looks. Numbers that are lower bounds, or of which more than %.0f%% of the attempts failed, are not compared.",
+				100*Relevant, stats.LeastExact, 100*TolerableErrors),
+		}},
+		{nil, "What the numbers are not", []string{
+			"One machine plays all parts: the proxy competes with the API server, the client and the backends for the same CPUs. Compare modes with each other at the same point of the same run, and do not take absolute latencies for those of another cluster.",
+		}},
+	}
+}

@@ -1,0 +1,167 @@
+package reports
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"svcbench/internal/results"
+)
+
+// Number is a number of a summary. NaN means that there is none, and is null
+// in JSON. Six significant digits are written: more than any instrument has,
+// and few enough to be the same on every kind of CPU.
+type Number float64
+
+// MarshalJSON is part of json.Marshaler.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if !n.Known() {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, n.rounded(), 'g', -1, 64), nil
+}
+
+// UnmarshalJSON is part of json.Unmarshaler.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*n = unknown()
+		return nil
+	}
+	v, err := strconv.ParseFloat(string(b), 64)
+	*n = Number(v)
+	return err
+}
+
+// Known reports whether there is a number.
+func (n Number) Known() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
+
+func (n Number) rounded() float64 {
+	v, err := strconv.ParseFloat(strconv.FormatFloat(float64(n), 'g', 6, 64), 64)
+	if err != nil {
+		return float64(n)
+	}
+	return v
+}
+
+func unknown() Number { return Number(math.NaN()) }
+
+// dash stands for a number that does not exist.
+const dash = "–"
+
+// format writes a number with its unit for people, to three digits. Units are
+// those of results.Scalar.
+func format(n Number, unit string) string {
+	if !n.Known() {
+		return dash
+	}
+	v := float64(n)
+	switch unit {
+	case "s":
+		return scaled(v, []scale{{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}})
+	case "bytes":
+		return scaled(v, []scale{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}})
+	case "count":
+		if v == math.Trunc(v) {
+			return thousands(int64(v))
+		}
+		return significant(v)
+	case "count/s":
+		return significant(v) + "/s"
+	case "ratio", "":
+		return significant(v)
+	}
+	return significant(v) + " " + unit
+}
+
+type scale struct {
+	size float64
+	name string
+}
+
+// scaled writes v in the largest unit in which it is at least 1.
+func scaled(v float64, scales []scale) string {
+	if v == 0 {
+		return "0 " + scales[0].name
+	}
+	for _, s := range scales {
+		if math.Abs(v) >= s.size*0.9995 {
+			return significant(v/s.size) + " " + s.name
+		}
+	}
+	last := scales[len(scales)-1]
+	return significant(v/last.size) + " " + last.name
+}
+
+// significant writes v with three significant digits and never as a power.
+func significant(v float64) string {
+	switch abs := math.Abs(v); {
+	case abs >= 999.5:
+		return thousands(int64(math.Round(v)))
+	case abs >= 99.95:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case abs >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case abs >= 0.9995 || v == 0:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+// thousands writes an integer with commas.
+func thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	var parts []string
+	for len(digits) > 3 {
+		parts = append([]string{digits[len(digits)-3:]}, parts...)
+		digits = digits[:len(digits)-3]
+	}
+	return sign + strings.Join(append([]string{digits}, parts...), ",")
+}
+
+// formatRatio writes a ratio to a baseline: 0.12×.
+func formatRatio(n Number) string {
+	if !n.Known() {
+		return dash
+	}
+	return ratioDigits(n) + "×"
+}
+
+// ratioDigits has two decimals, and more digits only where those say nothing.
+func ratioDigits(n Number) string {
+	v := float64(n)
+	switch {
+	case v >= 99.95:
+		return thousands(int64(math.Round(v)))
+	case v >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case v >= 0.0995 || v == 0:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
+}
+
+// formatRange writes an interval in brackets, "" if there is none.
+func formatRange(lo, hi Number, write func(Number) string) string {
+	if !lo.Known() || !hi.Known() {
+		return ""
+	}
+	return "[" + write(lo) + ", " + write(hi) + "]"
+}
+
+// count writes a number of things: "1 block", "3 blocks".
+func count(n int, thing string) string {
+	s := thousands(int64(n)) + " " + thing
+	if n != 1 {
+		s += "s"
+	}
+	return s
+}
+
+// pointName writes a point in full: "5,000 Services × 2 endpoints".
+func pointName(p results.Point) string {
+	return count(p.Services, "Service") + " × " + count(p.Endpoints, "endpoint")
+}

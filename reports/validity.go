@@ -1,0 +1,166 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"svcbench/internal/results"
+)
+
+// title names the modes that were compared.
+func (s *Summary) title() string {
+	var modes []string
+	for _, sc := range s.analysis.scenarios {
+		for _, m := range sc.modes {
+			if !slices.Contains(modes, m) {
+				modes = append(modes, m)
+			}
+		}
+	}
+	switch len(modes) {
+	case 0:
+		return "Kubernetes Service modes: a run without a complete trial"
+	case 1:
+		return "Kubernetes Service mode " + modes[0] + ", measured"
+	}
+	return "Kubernetes Service modes compared: " + strings.Join(modes[:len(modes)-1], ", ") + " and " + modes[len(modes)-1]
+}
+
+// alert is what a reader must know before anything else.
+func (s *Summary) alert() string {
+	var parts []string
+	if s.Run.Interrupted != "" {
+		parts = append(parts, "The run ended early: "+s.Run.Interrupted+".")
+	} else if s.Run.Finished.IsZero() {
+		parts = append(parts, "The run has not finished.")
+	}
+	if s.Trials.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("%s of %d failed.", count(s.Trials.Failed, "trial"), s.Trials.Complete+s.Trials.Failed))
+	}
+	return strings.Join(parts, " ")
+}
+
+// facts are the line under the title.
+func (s *Summary) facts() []pair {
+	facts := []pair{{"run", s.Run.ID}, {"provider", s.Run.Provider}}
+	if !s.Run.Started.IsZero() {
+		facts = append(facts, pair{"started", s.Run.Started.UTC().Format("2006-01-02 15:04 UTC")})
+	}
+	return append(facts,
+		pair{"kernel", s.Environment.Kernel},
+		pair{"CPUs", fmt.Sprint(s.Environment.CPUs)},
+		pair{"trials", fmt.Sprintf("%d complete", s.Trials.Complete)})
+}
+
+func (s *Summary) trialsText() string {
+	text := fmt.Sprintf("%s planned, %d complete", count(s.Trials.Planned, "trial"), s.Trials.Complete)
+	if s.Trials.Planned == 0 {
+		text = count(s.Trials.Complete, "trial") + " complete"
+	}
+	text += fmt.Sprintf(", %d failed", s.Trials.Failed)
+	if s.Trials.NotRun > 0 {
+		text += fmt.Sprintf(", %d not run", s.Trials.NotRun)
+	}
+	return text + ". Only complete trials are in the numbers."
+}
+
+func (s *Summary) notRunText() string {
+	const most = 20
+	missing := notRun(s.analysis.data)
+	var ids []string
+	for i, t := range missing {
+		if i == most {
+			ids = append(ids, fmt.Sprintf("and %d more", len(missing)-most))
+			break
+		}
+		ids = append(ids, t.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// leftOut are the modes that are not part of the run, with the reason.
+func (s *Summary) leftOut() []string {
+	var texts []string
+	for _, m := range s.Run.Modes {
+		if !m.Included {
+			texts = append(texts, m.Mode+": "+m.Because)
+		}
+	}
+	return texts
+}
+
+// optional is a table, or nil without rows.
+func optional(t table) *table {
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return &t
+}
+
+func (s *Summary) failedTable() *table {
+	t := table{Head: []string{"trial", "scenario", "point", "mode", "block", "because"}}
+	for _, f := range s.Failed {
+		t.Rows = append(t.Rows, []string{f.ID, f.Scenario, pointName(f.Point), f.Mode, fmt.Sprint(f.Block), f.Error})
+	}
+	return optional(t)
+}
+
+func (s *Summary) missingTable() *table {
+	t := table{Head: []string{"metric", "scenario", "point", "mode", "blocks", "because"}}
+	for _, m := range s.Missing {
+		t.Rows = append(t.Rows, []string{m.Metric, m.Scenario, pointName(m.Point), m.Mode, blockList(m.Blocks), m.Because})
+	}
+	return optional(t)
+}
+
+func (s *Summary) warningTable() *table {
+	t := table{Head: []string{"about", "scenario", "point", "mode", "blocks", "warning"}}
+	for _, w := range s.Warnings {
+		about := w.Metric
+		if about == "" {
+			about = "everything"
+		}
+		t.Rows = append(t.Rows, []string{about, w.Scenario, pointName(w.Point), w.Mode, blockList(w.Blocks), w.Message})
+	}
+	return optional(t)
+}
+
+// censoredTable lists time-outs and errors, once for each distribution.
+func (s *Summary) censoredTable() *table {
+	t := table{Head: []string{"what", "scenario", "point", "mode", "timed out", "failed", "of"}}
+	for _, r := range s.Rows {
+		metric, isMedian := strings.CutSuffix(r.Metric, ".p50")
+		if (!isMedian && r.Samples != int64(r.N)) || r.Censored+r.Errors == 0 {
+			continue
+		}
+		t.Rows = append(t.Rows, []string{
+			metric, r.Scenario, pointName(r.Point), r.Mode, thousands(r.Censored), thousands(r.Errors), thousands(r.Samples + r.Errors),
+		})
+	}
+	return optional(t)
+}
+
+// lagTable shows how late the load generators were.
+func (s *Summary) lagTable() *table {
+	t := table{Head: []string{"load", "scenario", "point", "mode", "lag p99", "latency p50", "latency p99"}}
+	for _, sc := range s.analysis.scenarios {
+		for _, p := range sc.points {
+			for _, mode := range sc.modes {
+				c := sc.cell(p, mode)
+				for _, pair := range lagPairs() {
+					lag, took := c.merged(pair[0], results.ClassAll), c.merged(pair[1], results.ClassAll)
+					if lag != nil && took != nil {
+						t.Rows = append(t.Rows, []string{pair[1], sc.Name, pointName(p), mode, quoted(lag, 0.99), quoted(took, 0.5), quoted(took, 0.99)})
+					}
+				}
+			}
+		}
+	}
+	return optional(t)
+}
+
+// blockList writes block numbers: "1, 2, 3".
+func blockList(blocks []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(blocks), " ", ", "), "[]")
+}

@@ -1,0 +1,109 @@
+package reports
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"svcbench/internal/stats"
+)
+
+// Verdict says what a ratio to the baseline means.
+type Verdict string
+
+// The verdicts. The empty one is the absence of a judgement: for the baseline
+// itself, for metrics that are none (a rule count), and below
+// stats.LeastExact blocks.
+const (
+	Better       Verdict = "better"
+	Worse        Verdict = "worse"
+	NoDifference Verdict = "no difference shown"
+	// NotComparable is given when time-outs or errors make a ratio
+	// meaningless.
+	NotComparable Verdict = "not comparable"
+)
+
+const (
+	// Relevant is the smallest relative difference that is called one, for
+	// every metric: below it, a difference may be real and still be nothing
+	// to choose a mode by.
+	Relevant = 0.05
+	// TolerableErrors is the share of failed attempts above which latencies
+	// of the successful ones are not compared.
+	TolerableErrors = 0.01
+)
+
+// compare fills the ratio and the verdict of a row from the same metric of
+// the baseline. Only blocks in which both were measured count.
+func (r *Row) compare(m, base *measure) {
+	if base == nil {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the baseline %s has no such number here", r.Baseline))
+		return
+	}
+	if reason := incomparable(m, base); reason != "" {
+		r.Warnings = append(r.Warnings, reason)
+		if judged(r.Metric) {
+			r.Verdict = NotComparable
+		}
+		return
+	}
+	var ours, theirs []float64
+	for _, block := range slices.Sorted(maps.Keys(m.blocks)) {
+		if v, ok := base.blocks[block]; ok {
+			ours, theirs = append(ours, m.blocks[block]), append(theirs, v)
+		}
+	}
+	ratio, ok := stats.MedianRatio(ours, theirs)
+	if !ok {
+		if len(ours) > 0 {
+			r.Warnings = append(r.Warnings, "no ratio: a value is 0")
+		}
+		return
+	}
+	r.Ratio, r.RatioLo, r.RatioHi = Number(ratio.Estimate), Number(ratio.Lo), Number(ratio.Hi)
+	if !judged(r.Metric) {
+		return
+	}
+	if ratio.N < stats.LeastExact {
+		r.Warnings = append(r.Warnings, fewBlocks(ratio.N))
+		return
+	}
+	r.Verdict = verdictOf(ratio)
+}
+
+func fewBlocks(n int) string {
+	text := fmt.Sprintf("%s: an estimate, no verdict; that takes at least %d", count(n, "block"), stats.LeastExact)
+	if n > 1 {
+		text += ", and with fewer the interval trusts that blocks scatter normally"
+	}
+	return text
+}
+
+// verdictOf judges a ratio of a metric of which less is better. It takes both
+// an interval that excludes 1 and a difference that matters.
+func verdictOf(ratio stats.Interval) Verdict {
+	switch {
+	case !ratio.Excludes(1), math.Abs(ratio.Estimate-1) <= Relevant:
+		return NoDifference
+	case ratio.Estimate < 1:
+		return Better
+	}
+	return Worse
+}
+
+// incomparable says why two measures have no ratio; "" if they have one.
+func incomparable(m, base *measure) string {
+	for _, side := range []struct {
+		*measure
+		name string
+	}{{m, "this mode"}, {base, "the baseline"}} {
+		switch {
+		case side.bounded(), len(side.blocks) == 0:
+			return "no ratio: the number of " + side.name + " is a lower bound in at least one block"
+		case float64(side.errors) > TolerableErrors*float64(side.errors+side.samples):
+			return fmt.Sprintf("no ratio: more than %g%% of the attempts of %s failed", 100*TolerableErrors, side.name)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,68 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"svcbench/internal/failure"
+	"svcbench/internal/results"
+)
+
+// The names of reports within a run directory.
+const (
+	HTMLFile     = "report.html"
+	MarkdownFile = "report.md"
+)
+
+// Write draws the reports of a run into dir and returns their paths. Each
+// replaces an earlier one as a whole or not at all.
+func Write(dir string, data *results.Data, opts Options) ([]string, error) {
+	s, err := Summarize(data, opts)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, report := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{{HTMLFile, s.WriteHTML}, {MarkdownFile, s.WriteMarkdown}} {
+		path := filepath.Join(dir, report.name)
+		if err := replace(path, report.write); err != nil {
+			return paths, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// replace writes a file beside path and renames it when it is whole.
+func replace(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return failure.New(failure.Environment, fmt.Errorf("write %s: %w", path, err), "make the run directory writable")
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
