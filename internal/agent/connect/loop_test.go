@@ -1,11 +1,14 @@
 package connect
 
 import (
+	"errors"
 	"net/netip"
 	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/agenttest"
@@ -55,30 +58,56 @@ func load(t testing.TB, targets []Target, rate int, d, timeout time.Duration) *l
 	return l
 }
 
+// deaf returns an address of the loopback device that answers no SYN: nobody
+// takes the one connection that has room to wait.
+func deaf(t testing.TB) netip.AddrPort {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	addr := unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if err := errors.Join(unix.Bind(fd, &addr), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4(addr.Addr), uint16(bound.(*unix.SockaddrInet4).Port))
+}
+
 func TestNothingIsAllocated(t *testing.T) {
-	targets := append(pods(t, 3), Target{Addr: agenttest.NoService(t), Class: "all"},
-		Target{Addr: netip.MustParseAddrPort("255.255.255.255:1"), Class: "all"})
-	spec := Spec{Targets: targets, Mix: []Share{{Class: "all", Weight: 1}}, Rate: 1000, Duration: time.Second, Timeout: time.Second}
+	spec := Spec{Targets: pods(t, 3), Mix: []Share{{Class: "all", Weight: 1}}, Rate: 10_000, Duration: 200 * time.Millisecond, Timeout: 50 * time.Millisecond}
+	for _, addr := range []netip.AddrPort{agenttest.NoService(t), deaf(t), netip.MustParseAddrPort("255.255.255.255:1")} {
+		spec.Targets = append(spec.Targets, Target{Addr: addr, Class: "all"})
+	}
 	l, err := newLoop(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.shut()
-	i := 0
-	step := func() { // as run does
-		l.startDue()
-		if err := l.look(l.clock.now() + 1000); err != nil {
-			t.Fatal(err)
+	l.schedule = schedule{begin: l.clock.now(), rate: 10_000}
+	const batch = 40 // AllocsPerRun rounds down
+	some := func() { // as run does
+		for until := l.next + batch; l.next < until; {
+			l.startDue()
+			if err := l.look(l.nextEvent()); err != nil {
+				t.Fatal(err)
+			}
+			l.expire()
 		}
-		l.expire()
-		i++
 	}
-	l.schedule = schedule{begin: l.clock.now() - time.Second.Nanoseconds()/2, rate: 1000}
-	if n := testing.AllocsPerRun(len(l.attempts)/2-1, step); n != 0 {
-		t.Errorf("%v allocations a connection", n)
+	if n := testing.AllocsPerRun(len(l.attempts)/batch-2, some); n != 0 {
+		t.Errorf("%v allocations in %d attempts", n, batch)
 	}
-	if l.next < len(l.attempts)/2 {
-		t.Errorf("only %d attempts were made in %d steps", l.next, i)
+	count := map[state]int{}
+	for _, a := range l.attempts {
+		count[a.state]++
+	}
+	if count[established] == 0 || count[failed] == 0 || count[censored] == 0 {
+		t.Errorf("attempts by state: %v, want some established, failed and timed out", count)
 	}
 }
 
@@ -140,6 +169,7 @@ func TestDropped(t *testing.T) {
 		t.Errorf("late by half of the time: %d due, %d dropped, %d started, %d late", r.Due, r.Dropped, r.Started, r.Late)
 	}
 
+	spec.Duration = 100 * time.Millisecond
 	crowded, err := newLoop(spec)
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,10 @@ func (p *poller) add(fd, attempt int) unix.Errno {
 //
 // The timer is absolute and exact, unlike the time-out of epoll_wait, which
 // counts milliseconds; the kernel's timer slack (PR_SET_TIMERSLACK) concerns
-// such time-outs and sleeps, but not timer descriptors.
+// such time-outs and sleeps, but not timer descriptors. To be woken still takes
+// some 50 us on an idle virtual machine. That is in the lag and in no latency,
+// whereas to wait busily instead would take 5% of a core from what is measured
+// for every thousand connections a second.
 func (p *poller) wait(until int64) ([]unix.EpollEvent, error) {
 	timeout := 0
 	if until > 0 {

@@ -71,9 +71,9 @@ func (p *pacer) sleep(d time.Duration) bool {
 			return false
 		}
 	}
-	if left := d - time.Since(p.begin); left > 0 {
+	for left := d - time.Since(p.begin); left > 0; left = d - time.Since(p.begin) {
 		ts := unix.NsecToTimespec(left.Nanoseconds())
-		_ = unix.Nanosleep(&ts, nil) // a signal may end it a little early
+		_ = unix.Nanosleep(&ts, nil) // a signal may end it early
 	}
 	return p.ctx.Err() == nil
 }
