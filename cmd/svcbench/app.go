@@ -87,6 +87,7 @@ Results go to standard output, talk to standard error. Exit codes: 0 ok,
 	root.SetErr(streams.Err)
 	root.AddCommand(
 		newRun(streams),
+		newReport(streams),
 		newPlan(streams),
 		newDoctor(streams),
 		newValidate(streams),

@@ -95,26 +95,6 @@ func newRunRow(d *results.Data) runRow {
 	return r
 }
 
-// findRun returns the directory of a run: a path, the name of a run in the
-// folder of runs, or the newest one for "latest".
-func findRun(root, name string) (string, error) {
-	if name == latestRun {
-		return results.Latest(root)
-	}
-	if _, err := os.Stat(name); err == nil {
-		return name, nil
-	}
-	if dir := filepath.Join(root, name); !strings.ContainsRune(name, filepath.Separator) {
-		if _, err := os.Stat(dir); err == nil {
-			return dir, nil
-		}
-	}
-	return name, nil // results.Open has the message
-}
-
-// latestRun stands for the newest run.
-const latestRun = "latest"
-
 // completeRuns completes the names of runs.
 func completeRuns(root *string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
