@@ -22,7 +22,7 @@ import (
 const (
 	// churnLead is the time from the start of the agents to the beginning of
 	// the churn, for them to get going and to see the calm before.
-	churnLead = time.Second
+	churnLead = 500 * time.Millisecond
 	// churnTail is how much longer than the churn its traffic lasts.
 	churnTail = time.Second
 	// churnTraffic is the highest rate of connections during churn. They show

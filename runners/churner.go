@@ -49,15 +49,16 @@ type churner struct {
 
 func newChurner(f *inFlight, w *watch.Watcher, begin int64) *churner {
 	churn := f.trial.scenario.Churn
-	candidates := f.classes.All
 	c := &churner{
 		f: f, watcher: w, begin: begin, due: dues(churn, f.random("changes")),
 		interval:  probeInterval(churn.Rate),
-		idle:      make(chan int, len(candidates)),
+		idle:      make(chan int, f.population.Services()),
 		endpoints: map[int][]netip.Addr{},
 	}
-	for _, at := range f.random("churned").Perm(len(candidates)) {
-		if i, ok := f.population.Index(candidates[at]); ok {
+	// In the same order in every mode; only the Services at the positions,
+	// which are other ones in each, are left out.
+	for _, i := range f.random("churned").Perm(f.population.Services()) {
+		if class, _ := f.classes.Of(f.population.ClusterIP(i)); class == results.ClassAll {
 			c.idle <- i
 		}
 	}
@@ -188,7 +189,7 @@ func (c *churner) doubt(change results.Change, i int) error {
 	c.made = append(c.made, change)
 	c.endpoints[i] = nil
 	c.failed++
-	if most := len(c.due) / 10; c.failed > most || c.failed == cap(c.idle) {
+	if most := len(c.due) / 10; c.failed > most || c.failed == len(c.f.classes.All) {
 		return fmt.Errorf("%d of %d changes could not be written, the last because: %s", c.failed, len(c.due), change.Error)
 	}
 	return nil

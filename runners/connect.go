@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"svcbench/clusters"
@@ -71,7 +72,9 @@ func (f *inFlight) mix() (targets []connect.Target, mix []connect.Share) {
 	return targets, mix
 }
 
-// serviceAddrs returns where Services answer, by their cluster IPs.
+// serviceAddrs returns where Services answer, by their cluster IPs and in
+// their order: drawn from that, they are as much the same in every mode as the
+// positions allow.
 func (f *inFlight) serviceAddrs(ips []netip.Addr) []netip.AddrPort {
 	addrs := make([]netip.AddrPort, 0, len(ips))
 	for _, ip := range ips {
@@ -79,6 +82,7 @@ func (f *inFlight) serviceAddrs(ips []netip.Addr) []netip.AddrPort {
 			addrs = append(addrs, f.population.Addr(i))
 		}
 	}
+	slices.SortFunc(addrs, netip.AddrPort.Compare)
 	return addrs
 }
 

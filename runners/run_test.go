@@ -152,13 +152,13 @@ func checkHistograms(t *testing.T, trial *results.Trial) {
 		"connect.syscall all": 120, "connect.lag all": 200,
 		"path first": 1, "path all": 1, "path d01": 1, "path direct": 1, "path last": 0,
 		"http.keepalive all": 1, "http.keepalive.service all": 1, "http.new all": 1, "http.new.lag all": 1,
-		"connect.churn all": 500,
+		"connect.churn all": 400,
 	} {
 		if counts[what] != want {
 			t.Errorf("%s has %d samples, want %d", what, counts[what], want)
 		}
 	}
-	if len(trial.Series) != 1 || trial.Series[0].Metric != results.ConnectChurn || len(trial.Series[0].Bins) != 25 {
+	if len(trial.Series) != 1 || trial.Series[0].Metric != results.ConnectChurn || len(trial.Series[0].Bins) != 20 {
 		t.Errorf("series %+v", trial.Series)
 	}
 }
