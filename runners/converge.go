@@ -73,8 +73,7 @@ func coldStart(ctx context.Context, f *inFlight) error {
 	if f.trial.scenario.Measures(scenarios.ColdStart) {
 		f.scalar(results.ColdStart, "s", seconds(converged(result)-started))
 	}
-	f.cost.start, err = f.usage(ctx)
-	return err
+	return nil
 }
 
 // converged returns when the last of the targets began to do what it should:

@@ -25,7 +25,7 @@ const (
 
 // costs is what the proxy had used by certain moments.
 type costs struct {
-	// start is at convergence, before and after are around the churn.
+	// start is after the first sync, before and after are around the churn.
 	start, before, after clusters.Usage
 	syncs                struct{ before, after syncs }
 	// noMetric is why there is no metric of syncs.
@@ -93,8 +93,21 @@ func ofIPv6(m *dto.Metric) bool {
 	return false
 }
 
-// awaitFirstSync records how long the proxy was syncing until convergence. Its
-// rules are in the kernel a little before it counts the sync.
+// costOfStart notes what the proxy has used to converge: once it has counted
+// its first sync, for the time of a program that it ran for that counts only
+// when the program has ended, which is after its rules work.
+func (f *inFlight) costOfStart(ctx context.Context) (err error) {
+	if !measuresProxy(f) {
+		return nil
+	}
+	if err := f.awaitFirstSync(ctx); err != nil {
+		return err
+	}
+	f.cost.start, err = f.usage(ctx)
+	return err
+}
+
+// awaitFirstSync records how long the proxy was syncing until convergence.
 func (f *inFlight) awaitFirstSync(ctx context.Context) error {
 	deadline := time.Now().Add(syncTimeout)
 	for {

@@ -10,10 +10,13 @@ import (
 	"svcbench/runners/position"
 )
 
-// readRules reads what the proxy has programmed, and sorts the Services by
-// where they stand in it. Rules that cannot be read back are missing; the
-// trial goes on with the order of cluster IPs.
+// readRules reads what the proxy has programmed and what that has cost, and
+// sorts the Services by where they stand in the rules. Rules that cannot be
+// read back are missing; the trial goes on with the order of cluster IPs.
 func readRules(ctx context.Context, f *inFlight) error {
+	if err := f.costOfStart(ctx); err != nil {
+		return err
+	}
 	rules, err := f.cluster.Proxy().Rules(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -28,9 +31,6 @@ func readRules(ctx context.Context, f *inFlight) error {
 		}
 	}
 	f.classes = f.classify(rules.Order)
-	if measuresProxy(f) {
-		return f.awaitFirstSync(ctx)
-	}
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -150,21 +151,24 @@ func (r *run) trial(ctx context.Context, t Trial) error {
 	if failed != nil && ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), r.writer.Discard(t.ID))
 	}
+	// A message may name a log, whose folder now gets its lasting name.
+	record.Error = strings.ReplaceAll(record.Error, dir, results.TrialDir(r.writer.Dir(), t.ID))
 	if err := r.writer.Commit(record); err != nil {
 		return errors.Join(err, r.writer.Discard(t.ID))
 	}
-	return r.count(t, failed)
+	return r.count(record, failed)
 }
 
-// count counts a trial that is stored. Its error is why the run cannot go on.
-func (r *run) count(t Trial, failed error) error {
+// count counts a trial that is stored; failed is its error, if any. The error
+// returned is why the run cannot go on.
+func (r *run) count(t *results.Trial, failed error) error {
 	if failed == nil {
 		r.out.Complete++
 		r.inARow = 0
 		return nil
 	}
 	r.out.Failed++
-	r.out.Failures = append(r.out.Failures, Failure{Trial: t.ID, Because: failed.Error()})
+	r.out.Failures = append(r.out.Failures, Failure{Trial: t.ID, Because: t.Error})
 	r.inARow++
 	switch {
 	case failure.CodeOf(failed) == failure.Environment:
@@ -172,7 +176,7 @@ func (r *run) count(t Trial, failed error) error {
 	case errors.Is(failed, unix.ENOSPC), errors.Is(failed, unix.EDQUOT):
 		return failure.New(failure.Environment, failed, "free some space (`df -h`)")
 	case r.inARow == failuresInARow:
-		return fmt.Errorf("%d trials in a row failed, the last because: %w", failuresInARow, failed)
+		return fmt.Errorf("%d trials in a row failed, the last because: %s", failuresInARow, t.Error)
 	}
 	return nil
 }

@@ -265,6 +265,9 @@ func TestRunFailures(t *testing.T) {
 			})
 		}, failure.Invalid, 2, "no more Services"},
 		{"three in a row", 5, func(c *fakeCluster) { c.refuse = errors.New("no room for a namespace") }, failure.Invalid, 3, "3 trials in a row failed"},
+		{"a message names a log", 1, func(c *fakeCluster) {
+			c.refuse = fmt.Errorf("etcd ended, see %s", filepath.Join(c.config.LogDir, "etcd.log"))
+		}, failure.Invalid, 1, "trials/0001-cold-5x2-iptables-b1/logs/etcd.log"},
 		{"the disk is full", 5, func(c *fakeCluster) { c.refuse = fmt.Errorf("start etcd: %w", unix.ENOSPC) }, failure.Environment, 1, "no space left"},
 		{"not fit", 5, func(c *fakeCluster) {
 			c.refuse = failure.New(failure.Environment, errors.New("kube-proxy is not built"), "run make components")
