@@ -72,7 +72,7 @@ func (p *Provider) Facts() map[string]string {
 		"endpoints":    "every pod IP is answered by one process (AnyIP)",
 		"client":       "a pod by its address: traffic to cluster IPs is not masqueraded (detectLocalMode ClusterCIDR)",
 		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
-		"controlPlane": "shares the processors with what is measured",
+		"controlPlane": "shares the processors with what is measured; etcd and kube-apiserver run with GOGC=400",
 	}
 }
 
