@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,6 +16,8 @@ import (
 // watcher shows a person how a run goes on.
 type watcher struct {
 	display progress.Display
+	// stopped says that the user has ended the run.
+	stopped func() bool
 
 	mu       sync.Mutex
 	estimate []time.Duration // of all trials, in their order
@@ -26,8 +29,8 @@ type watcher struct {
 
 var _ runners.Observer = (*watcher)(nil)
 
-func newWatcher(display progress.Display, plan *runners.Plan) *watcher {
-	w := &watcher{display: display}
+func newWatcher(ctx context.Context, display progress.Display, plan *runners.Plan) *watcher {
+	w := &watcher{display: display, stopped: func() bool { return ctx.Err() != nil }}
 	for _, t := range plan.Results() {
 		w.estimate = append(w.estimate, time.Duration(t.Estimate*float64(time.Second)))
 	}
@@ -77,11 +80,14 @@ func (w *watcher) TrialEnded(t *results.Trial, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.spent += took
-	if t.Status != results.Complete {
+	switch {
+	case t.Status == results.Complete:
+		w.display.Line(fmt.Sprintf("✓ %s: %s", w.trial, strings.Join(append(highlights(t), "took "+progress.Rough(took)), ", ")))
+	case w.stopped():
+		w.display.Line(fmt.Sprintf("- %s given up after %s", w.trial, progress.Rough(took)))
+	default:
 		w.display.Line(fmt.Sprintf("✗ %s failed after %s: %s", w.trial, progress.Rough(took), t.Error))
-		return
 	}
-	w.display.Line(fmt.Sprintf("✓ %s: %s", w.trial, strings.Join(append(highlights(t), "took "+progress.Rough(took)), ", ")))
 }
 
 // Warning is part of runners.Observer.

@@ -109,7 +109,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	}
 	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(plan.Trials), "trial"), progress.Rough(plan.Estimate()), dir))
 	return runners.Run(ctx, provider, plan, runners.Options{
-		Dir: dir, Command: command, Environment: env, Observer: newWatcher(display, plan),
+		Dir: dir, Command: command, Environment: env, Observer: newWatcher(ctx, display, plan),
 	})
 }
 
