@@ -85,23 +85,23 @@ Results go to standard output, talk to standard error. Exit codes: 0 ok,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.AddCommand(
-		newRun(streams),
-		newReport(streams),
-		newPlan(streams),
-		newDoctor(streams),
-		newValidate(streams),
-		newList(streams),
-		newSchema(streams),
-		newComponents(streams),
-		newClean(streams),
-		newVersion(streams),
-		newAgent(streams),
-	)
+	addGroup(root, "Measure:", newRun(streams), newPlan(streams), newReport(streams), newList(streams))
+	addGroup(root, "Scenario files:", newValidate(streams), newSchema(streams))
+	addGroup(root, "This machine:", newDoctor(streams), newComponents(streams), newClean(streams))
+	root.AddCommand(newVersion(streams), newAgent(streams))
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	classifyUsage(root)
 	return root
+}
+
+// addGroup adds commands under a heading of the help.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // knownCommand is the complaint about a command that does not exist.

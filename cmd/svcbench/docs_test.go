@@ -3,12 +3,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/invopop/jsonschema"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"svcbench/scenarios"
 )
@@ -162,5 +166,99 @@ func valueText(s *jsonschema.Schema) string {
 		return fmt.Sprintf("%s, %s to %s", kind, low, s.Maximum)
 	default:
 		return fmt.Sprintf("%s, at least %s", kind, low)
+	}
+}
+
+// TestDocsCommands checks that every command and flag is explained in
+// docs/cli.md, and that what code blocks of the documentation show can be run.
+func TestDocsCommands(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams := Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if !cmd.IsAvailableCommand() || cmd.Name() == "completion" || cmd.Name() == "help" {
+			return
+		}
+		if !strings.Contains(string(page), "`"+cmd.CommandPath()) && !strings.Contains(string(page), "\n"+cmd.CommandPath()) {
+			t.Errorf("docs/cli.md does not explain %q", cmd.CommandPath())
+		}
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Name != "help" && !strings.Contains(string(page), "--"+f.Name) && !strings.Contains(string(page), "`-"+f.Shorthand+" ") {
+				t.Errorf("docs/cli.md does not explain %s --%s", cmd.CommandPath(), f.Name)
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	for _, cmd := range newRoot(streams).Commands() {
+		visit(cmd)
+	}
+
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for _, file := range append(pages, "../../README.md") {
+		for _, line := range shownCommands(t, file) {
+			shown++
+			checkCommand(t, newRoot(streams), file, line)
+		}
+	}
+	if shown == 0 {
+		t.Error("no commands were found")
+	}
+}
+
+// shownCommands returns the lines of sh blocks that call svcbench or make.
+func shownCommands(t *testing.T, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		for line := range strings.Lines(block[1]) {
+			line, _, _ = strings.Cut(line, " #")
+			line, _, _ = strings.Cut(line, " |")
+			line, _, _ = strings.Cut(line, " >")
+			line = strings.TrimPrefix(strings.TrimSpace(line), "sudo ")
+			line = strings.TrimPrefix(line, "bin/")
+			if strings.HasPrefix(line, "svcbench ") || strings.HasPrefix(line, "make ") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+// checkCommand reports what the program or make would not understand.
+func checkCommand(t *testing.T, root *cobra.Command, file, line string) {
+	t.Helper()
+	words := strings.Fields(line)
+	if words[0] == "make" {
+		makefile, err := os.ReadFile("../../Makefile")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(makefile), "\n"+words[1]+":") {
+			t.Errorf("%s: %s: no such target", file, line)
+		}
+		return
+	}
+	cmd, rest, err := root.Find(words[1:])
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	if err == nil {
+		err = cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	if err != nil {
+		t.Errorf("%s: %s: %v", file, line, err)
 	}
 }
