@@ -58,12 +58,15 @@ func (c *cell) add(t *results.Trial) error {
 	}
 	c.trials = append(c.trials, t)
 	for _, h := range t.Histograms {
-		decoded, err := stats.Decode(h.HDR)
-		if err != nil {
-			return fmt.Errorf("histogram %s of class %s: %w", h.Metric, h.Class, err)
+		counted := stats.NewHistogram()
+		if h.HDR != "" { // else nothing was recorded
+			var err error
+			if counted, err = stats.Decode(h.HDR); err != nil {
+				return fmt.Errorf("histogram %s of class %s: %w", h.Metric, h.Class, err)
+			}
 		}
 		s := c.sample(sampleKey{h.Metric, h.Class})
-		s.blocks[t.Block] = stats.NewDistribution(decoded, h.Censored)
+		s.blocks[t.Block] = stats.NewDistribution(counted, h.Censored)
 		s.addErrors(h.Errors)
 	}
 	for _, v := range t.Scalars {

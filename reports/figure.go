@@ -29,8 +29,8 @@ type table struct {
 
 // The sizes of charts in CSS pixels.
 const (
-	panelWidth, panelHeight = 420, 310
-	wideWidth, wideHeight   = 860, 270
+	panelWidth, panelHeight = 360, 290
+	wideWidth, wideHeight   = 960, 270
 )
 
 // draw turns charts into SVG and leaves out those without data.
@@ -54,6 +54,17 @@ func (f *figure) draw(charts []*chart.Chart) error {
 		f.Charts = append(f.Charts, template.HTML(svg)) //nolint:gosec // see above
 	}
 	return nil
+}
+
+// Layout is the CSS class that arranges the charts.
+func (f figure) Layout() string {
+	switch {
+	case f.Wide:
+		return "wide"
+	case len(f.Charts) == 2, len(f.Charts) == 4:
+		return "two"
+	}
+	return ""
 }
 
 // builder makes one figure of a scenario; nil where there is nothing to show.
@@ -106,23 +117,18 @@ func (s *sheet) row(p results.Point, mode, metric string) *Row {
 // tickFormat labels ticks in a unit of results.Scalar.
 func tickFormat(unit string) func(float64) string {
 	return func(v float64) string {
+		var scales []scale
 		switch unit {
 		case "s":
-			return shortScaled(v, []scale{{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}})
-		case "bytes":
-			return shortScaled(v, []scale{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}, {1, "B"}})
+			scales = scalesOf(unit)
+		case "bytes": // by powers of ten, as the axis
+			scales = []scale{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}, {1, "B"}}
+		default:
+			return chart.Compact(v)
 		}
-		return chart.Compact(v)
+		s := scaleOf(v, scales)
+		return chart.Compact(v/s.size) + " " + s.name
 	}
-}
-
-func shortScaled(v float64, scales []scale) string {
-	for _, s := range scales {
-		if v >= s.size*0.9995 {
-			return chart.Compact(v/s.size) + " " + s.name
-		}
-	}
-	return chart.Compact(v)
 }
 
 // scaleAxis is the axis on which a scenario's points differ, and the points in

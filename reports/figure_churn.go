@@ -34,9 +34,9 @@ func (s *sheet) programming(id, title, metric, more string) (*figure, error) {
 	var charts []*chart.Chart
 	for _, p := range s.points {
 		c := &chart.Chart{
-			Title: pointName(p),
+			Title: s.sizeName(p),
 			X:     chart.Axis{Label: "time since the write", Log: true, Format: tickFormat("s")},
-			Y:     chart.Axis{Min: 0, Max: 1, Format: func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) }},
+			Y:     chart.Axis{Label: "share of changes", Min: 0, Max: 1, Format: func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) }},
 		}
 		for _, mode := range s.modes {
 			line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Step}
@@ -151,10 +151,10 @@ func (c *cell) churnSeries(block int) (*results.Trial, *results.Series) {
 
 func (s *sheet) churnChart(t *results.Trial, series *results.Series) *chart.Chart {
 	c := &chart.Chart{
-		Title: fmt.Sprintf("%s, %s, block %d", t.Mode, pointName(t.Point), t.Block),
+		Title: fmt.Sprintf("%s, %s, block %d", t.Mode, s.sizeName(t.Point), t.Block),
 		Width: wideWidth, Height: wideHeight,
 		X:         chart.Axis{Label: "time", Format: func(v float64) string { return chart.Compact(v) + " s" }},
-		Y:         chart.Axis{Log: true, Format: tickFormat("s")},
+		Y:         chart.Axis{Label: "latency", Log: true, Format: tickFormat("s")},
 		MarksName: "API write",
 	}
 	p50 := chart.Series{Name: "p50", Style: chart.Neutral}

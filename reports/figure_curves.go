@@ -25,7 +25,7 @@ func (s *sheet) curves(id, title, metric string) (*figure, error) {
 	f := &figure{ID: s.id(id), Title: title, Reading: curveReading, Table: table{Head: curveHead()}}
 	var charts []*chart.Chart
 	for _, p := range s.points {
-		charts = append(charts, s.curve(metric, pointName(p), p))
+		charts = append(charts, s.curve(metric, s.sizeName(p), p))
 		f.Table.Rows = append(f.Table.Rows, s.curveNumbers(metric, "", p)...)
 	}
 	chart.Align(charts)
@@ -40,7 +40,7 @@ func (s *sheet) curve(metric, title string, p results.Point) *chart.Chart {
 	c := &chart.Chart{
 		Title: title,
 		X:     chart.Axis{Label: "percentile", Ticks: percentileTicks()},
-		Y:     chart.Axis{Log: true, Format: tickFormat("s")},
+		Y:     chart.Axis{Label: "time", Log: true, Format: tickFormat("s")},
 	}
 	for _, mode := range s.modes {
 		line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode)}
@@ -55,7 +55,7 @@ func (s *sheet) curve(metric, title string, p results.Point) *chart.Chart {
 }
 
 func percentileTicks() []chart.Tick {
-	ticks := []chart.Tick{{Value: 0, Label: "p0"}}
+	var ticks []chart.Tick
 	for _, q := range []struct {
 		q     float64
 		label string
@@ -70,7 +70,7 @@ func percentilePoints(d *stats.Distribution) []chart.Point {
 	const perDecade = 30
 	end := math.Log10(float64(d.Total()) / stats.Beyond)
 	var points []chart.Point
-	for i := 0; float64(i) <= end*perDecade; i++ {
+	for i := 1; float64(i) <= end*perDecade; i++ { // the minimum is no percentile
 		x := float64(i) / perDecade
 		v, ok := d.Quantile(1 - math.Pow(10, -x))
 		if !ok || v.AtLeast {
@@ -103,7 +103,7 @@ func (s *sheet) curveNumbers(metric, what string, p results.Point) [][]string {
 		if d == nil {
 			continue
 		}
-		name := pointName(p)
+		name := s.sizeName(p)
 		if what != "" {
 			name = what + ", " + name
 		}
@@ -140,7 +140,7 @@ func pathPositions(s *sheet) (*figure, error) {
 	}
 	var charts []*chart.Chart
 	for _, p := range s.points {
-		c := &chart.Chart{Title: pointName(p), X: chart.Axis{Label: "tenth of the rules", Min: 0.7, Max: 10.3}, Y: chart.Axis{Log: true, Format: tickFormat("s")}}
+		c := &chart.Chart{Title: s.sizeName(p), X: chart.Axis{Label: "tenth of the rules", Min: 0.7, Max: 10.3}, Y: chart.Axis{Label: "time", Log: true, Format: tickFormat("s")}}
 		for i := 1; i <= 10; i++ {
 			c.X.Ticks = append(c.X.Ticks, chart.Tick{Value: float64(i), Label: fmt.Sprint(i)})
 		}
@@ -173,7 +173,7 @@ func (s *sheet) median(p results.Point, mode, class string) (float64, bool) {
 }
 
 func (s *sheet) positionRow(p results.Point, mode string) []string {
-	row := []string{pointName(p), mode}
+	row := []string{s.sizeName(p), mode}
 	any := false
 	for _, class := range []string{results.ClassFirst, results.ClassMiddle, results.ClassLast, "d01", "d05", "d10"} {
 		v, ok := s.median(p, mode, class)

@@ -51,7 +51,7 @@ func (s *sheet) scalingChart(axis scaleAxis, group scaleGroup, p panel) *chart.C
 			if r == nil || !r.Estimate.Known() || r.AtLeast {
 				continue
 			}
-			c.Y.Format = tickFormat(r.Unit)
+			c.Y.Format, c.Y.Label = tickFormat(r.Unit), quantity(r.Unit)
 			line.Points = append(line.Points, chart.Point{
 				X: float64(axis.value(at)), Y: float64(r.Estimate), Lo: float64(r.Lo), Hi: float64(r.Hi),
 			})
@@ -71,7 +71,7 @@ func (s *sheet) numbers(p panel) [][]string {
 				continue
 			}
 			rows = append(rows, []string{
-				p.title, pointName(at), mode, estimate(*r), interval(*r), ratio(*r), thousands(int64(r.N)),
+				p.title, s.sizeName(at), mode, estimate(*r), interval(*r), ratio(*r), thousands(int64(r.N)),
 			})
 		}
 	}
@@ -80,16 +80,24 @@ func (s *sheet) numbers(p panel) [][]string {
 
 // interval writes the interval of a row's estimate.
 func interval(r Row) string {
-	return orDash(formatRange(r.Lo, r.Hi, func(n Number) string { return format(n, r.Unit) }))
+	around := formatInterval(r.Estimate, r.Lo, r.Hi, r.Unit)
+	if scales := scalesOf(r.Unit); around != "" && scales != nil {
+		around += " " + scaleOf(float64(r.Estimate), scales).name
+	}
+	return orDash(around)
 }
 
 // ratio writes the ratio of a row with its interval.
 func ratio(r Row) string {
-	text := formatRatio(r.Ratio)
-	if around := formatRange(r.RatioLo, r.RatioHi, ratioDigits); around != "" {
-		text += " " + around
+	return joined(formatRatio(r.Ratio), ratioInterval(r))
+}
+
+// ratioInterval writes the interval of a row's ratio, "" if there is none.
+func ratioInterval(r Row) string {
+	if r.RatioLo == r.RatioHi {
+		return ""
 	}
-	return text
+	return formatRange(r.RatioLo, r.RatioHi, ratioDigits)
 }
 
 func orDash(s string) string {
@@ -99,19 +107,31 @@ func orDash(s string) string {
 	return s
 }
 
-const logLog = "Both axes are logarithmic: a straight line that rises is growth by a power of the size, a level one does not care about the size. " +
-	"Bars are 95% intervals over blocks; where you see none, they are smaller than the marker."
+// quantity names what a unit measures.
+func quantity(unit string) string {
+	switch unit {
+	case "s":
+		return "time"
+	case "bytes":
+		return "memory"
+	}
+	return "number"
+}
+
+const logLog = "Both axes are logarithmic; bars are 95% intervals over blocks."
 
 func pathScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
-		ID: "path-scaling", Title: "Time of a connection's first packet inside the node, by size", Reading: logLog,
+		ID: "path-scaling", Title: "Time of a connection's first packet inside the node, by size",
+		Reading: "A line that rises says that the mode pays for the number of Services, a level one that it does not. " + logLog +
+			" Where you see no bar, it is smaller than the marker.",
 	}, []panel{{"path.p50", "Median"}, {"path.p99", "99th percentile"}}, true)
 }
 
 func connectScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "connect-scaling", Title: "Time to open a connection, by size",
-		Reading: logLog + " The floor of all modes is a connection to a pod IP without a Service, in the table.",
+		Reading: "A connection to a pod IP, without a Service, is the floor of all modes. " + logLog,
 	}, []panel{{"connect.p50", "Median"}, {"connect.p99", "99th percentile"}, {"connect.direct.p50", "Median to a pod IP, without a Service"}}, true)
 }
 

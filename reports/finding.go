@@ -2,29 +2,28 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
 )
 
-// claim is a metric that a finding can be about, with its sentence. The verb
-// phrase follows "At N Services, ".
+// claim is a metric that a finding can be about, in words: "subject RATIO
+// compared with MODE as with BASELINE", and "subject TIME alone with MODE"
+// where there is no other mode.
 type claim struct {
-	metric string
-	// than is the sentence with a baseline: subject and verb, without the
-	// ratio; alone is the one without another mode.
-	than, unit, alone string
+	metric, subject, compared, alone, unit string
 }
 
 // claims are the metrics that findings are made of, the most telling first.
 func claims() []claim {
 	return []claim{
-		{"path.p50", "the first packet of a connection spends %s as long inside the node with %s as with %s", "p50", "the first packet of a connection spends %s inside the node with %s"},
-		{"connect.p50", "opening a connection takes %s as long with %s as with %s", "p50", "opening a connection takes %s with %s"},
-		{"connect.p99", "the slowest hundredth of connections begins at %s the time with %s that it does with %s", "p99", "the slowest hundredth of connections takes %s or more with %s"},
-		{"programming.add.p50", "a new endpoint gets its first connection after %s the time with %s that it does with %s", "p50", "a new endpoint gets its first connection %s after the API write with %s"},
-		{results.ColdStart, "a proxy started on the full population needs %s as long with %s as with %s until traffic reaches every Service", "median", "a proxy started on the full population needs %s with %s until traffic reaches every Service"},
+		{"path.p50", "the first packet of a connection spends", "as long inside the node", "inside the node", "p50"},
+		{"connect.p50", "opening a connection takes", "as long", "", "p50"},
+		{"connect.p99", "the 99th percentile of opening a connection is", "as long", "", "p99"},
+		{"programming.add.p50", "a new endpoint waits", "as long for its first connection after the API write", "for its first connection after the API write", "p50"},
+		{results.ColdStart, "from the start of the proxy on the full population until traffic has converged it takes", "as long", "", "median"},
 	}
 }
 
@@ -36,23 +35,10 @@ func (a *analysis) findings(rows []Row) []Finding {
 			all = append(all, Finding{Scenario: s.Name, Text: "No trial is complete, so that there is nothing to report."})
 			continue
 		}
-		at := func(mode, metric string) *Row {
-			return findRow(rows, s.Name, s.points[len(s.points)-1], mode, metric)
-		}
+		p := s.points[len(s.points)-1]
 		for _, c := range claims() {
-			for _, mode := range s.modes {
-				row := at(mode, c.metric)
-				text := ""
-				switch {
-				case row == nil:
-				case mode != s.baseline:
-					text = c.compared(row, at(s.baseline, c.metric))
-				case len(s.modes) == 1:
-					text = c.single(row)
-				}
-				if text != "" {
-					all = append(all, Finding{Scenario: s.Name, Mode: mode, Point: row.Point, Metric: c.metric, Text: text})
-				}
+			for _, text := range c.sentences(s, p, rows) {
+				all = append(all, Finding{Scenario: s.Name, Point: p, Metric: c.metric, Text: text})
 			}
 		}
 		if text := s.caution(); text != "" {
@@ -73,38 +59,87 @@ func findRow(rows []Row, scenario string, p results.Point, mode, metric string) 
 	return nil
 }
 
-// compared is the sentence about a row and its baseline.
-func (c claim) compared(r, base *Row) string {
-	where := "At " + pointName(r.Point) + ", "
-	if base == nil || !r.Ratio.Known() {
-		if r.Verdict == NotComparable && base != nil {
-			return fmt.Sprintf("%s%s and %s are not comparable by %s (%s against %s): %s.", where,
-				r.Mode, r.Baseline, metricTitle(c.metric), estimate(*r), estimate(*base), r.Warnings[len(r.Warnings)-1])
+// sentences puts the metric of a claim at a point in words.
+func (c claim) sentences(s *scenario, p results.Point, rows []Row) []string {
+	at := "At " + s.sizeName(p) + ", "
+	base := findRow(rows, s.Name, p, s.baseline, c.metric)
+	var compared []Row
+	var texts []string
+	for _, mode := range s.modes {
+		r := findRow(rows, s.Name, p, mode, c.metric)
+		switch {
+		case r == nil:
+		case len(s.modes) == 1:
+			texts = append(texts, at+c.single(*r))
+		case base == nil || mode == s.baseline:
+		case r.Ratio.Known():
+			compared = append(compared, *r)
+		case r.Verdict == NotComparable:
+			texts = append(texts, fmt.Sprintf("%s%s and %s are not comparable by %s (%s against %s).",
+				at, mode, s.baseline, c.metric, estimate(*r), estimate(*base)))
 		}
+	}
+	if len(compared) > 0 {
+		texts = append([]string{at + c.comparison(compared, *base)}, texts...)
+	}
+	return texts
+}
+
+// comparison is the sentence about all modes and their baseline.
+func (c claim) comparison(rows []Row, base Row) string {
+	var ratios, estimates []string
+	blocks := base.N
+	for i, r := range rows {
+		phrase := c.compared
+		if i > 0 {
+			phrase = ""
+		}
+		ratios = append(ratios, joined(ratio(r), phrase, "with", r.Mode))
+		estimates = append(estimates, estimate(r))
+		blocks = min(blocks, r.N)
+	}
+	text := fmt.Sprintf("%s %s as with %s (%s %s against %s; %s)", c.subject, enumerated(ratios), base.Mode,
+		c.unit, enumerated(estimates), estimate(base), count(blocks, "block"))
+	return text + judgement(rows) + "."
+}
+
+// judgement appends the verdicts, "" if there are none.
+func judgement(rows []Row) string {
+	var verdicts []Verdict
+	var named []string
+	for _, r := range rows {
+		if r.Verdict == "" {
+			continue
+		}
+		if !slices.Contains(verdicts, r.Verdict) {
+			verdicts = append(verdicts, r.Verdict)
+		}
+		named = append(named, r.Mode+" "+string(r.Verdict))
+	}
+	switch {
+	case len(verdicts) == 0:
 		return ""
+	case len(verdicts) == 1:
+		return ": " + string(verdicts[0])
 	}
-	ratio := formatRatio(r.Ratio)
-	if interval := formatRange(r.RatioLo, r.RatioHi, ratioDigits); interval != "" {
-		ratio += " " + interval
+	return ": " + enumerated(named)
+}
+
+// enumerated joins parts as a sentence does: "a, b and c".
+func enumerated(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
 	}
-	text := where + fmt.Sprintf(c.than, ratio, r.Mode, r.Baseline)
-	text += fmt.Sprintf(" (%s %s against %s; %s)", c.unit, estimate(*r), estimate(*base), count(min(r.N, base.N), "block"))
-	if r.Verdict != "" {
-		text += ": " + string(r.Verdict)
-	}
-	return text + "."
+	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
 }
 
 // single is the sentence about a mode that is alone in its run.
-func (c claim) single(r *Row) string {
-	value := estimate(*r)
-	if interval := formatRange(r.Lo, r.Hi, func(n Number) string { return format(n, r.Unit) }); interval != "" {
-		value += " " + interval
-	}
-	return fmt.Sprintf("At %s, %s (%s; %s).", pointName(r.Point), fmt.Sprintf(c.alone, value, r.Mode), c.unit, count(r.N, "block"))
+func (c claim) single(r Row) string {
+	value := joined(estimate(r), formatInterval(r.Estimate, r.Lo, r.Hi, r.Unit))
+	return joined(c.subject, value, c.alone, "with", r.Mode, fmt.Sprintf("(%s; %s).", c.unit, count(r.N, "block")))
 }
 
-// estimate writes the number of a row, with "more than" for a lower bound.
+// estimate writes the number of a row, with ">" for a lower bound.
 func estimate(r Row) string {
 	text := format(r.Estimate, r.Unit)
 	if r.AtLeast {
@@ -115,10 +150,7 @@ func estimate(r Row) string {
 
 // caution says what the number of blocks allows to conclude.
 func (s *scenario) caution() string {
-	most := 0
-	for _, c := range s.cells {
-		most = max(most, len(c.trials))
-	}
+	most := s.mostBlocks()
 	switch {
 	case len(s.modes) < 2:
 		return "Only one mode was measured, so that there is nothing to compare it with."
@@ -127,8 +159,17 @@ func (s *scenario) caution() string {
 	case most == 1:
 		return "One block shows no scatter: these are single measurements, without intervals or verdicts."
 	case most < stats.LeastExact:
-		return fmt.Sprintf("%s give estimates and no verdict, which takes at least %d; the intervals are wide because there are few.",
-			strings.ToUpper(count(most, "block")[:1])+count(most, "block")[1:], stats.LeastExact)
+		return fmt.Sprintf("%s give estimates and no verdict, which takes at least %d; with so few, the intervals are wide.",
+			count(most, "block"), stats.LeastExact)
 	}
 	return ""
+}
+
+// mostBlocks is the largest number of blocks of a cell.
+func (s *scenario) mostBlocks() int {
+	most := 0
+	for _, c := range s.cells {
+		most = max(most, len(c.trials))
+	}
+	return most
 }

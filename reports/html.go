@@ -23,14 +23,14 @@ type page struct {
 	Facts, Machine        []pair
 	Scenarios             []section
 
-	TrialsText, NotRun        string
-	LeftOut                   []string
-	Failed, Missing, Warnings *table
-	Censored, Lag             *table
-	Environment               []pairs
-	Proxies                   []proxy
-	Method                    []methodNote
-	Trials                    table
+	TrialsText, NotRun, CensoredText string
+	LeftOut                          []string
+	Failed, Missing, Warnings        *table
+	Censored, Lag                    *table
+	Environment                      []pairs
+	Proxies                          []proxy
+	Method                           []methodNote
+	Trials                           table
 }
 
 type pair struct{ Name, Value string }
@@ -50,14 +50,6 @@ type section struct {
 	Figures []figure
 	// All is the table of every number.
 	All table
-}
-
-// VerdictClass is the CSS class of a verdict.
-func (page) VerdictClass(v Verdict) string {
-	if v == Better || v == Worse {
-		return string(v)
-	}
-	return ""
 }
 
 // WriteHTML writes the report as one HTML file that needs nothing else.
@@ -89,7 +81,7 @@ func (s *Summary) page() (*page, error) {
 		Title: s.title(), RunID: s.Run.ID, Command: s.Run.Command, Seed: s.Run.Seed,
 		Style: template.CSS(style), //nolint:gosec // embedded in this program
 		Alert: s.alert(), Facts: s.facts(), Machine: machine(s.Environment), Environment: environment(s.Environment),
-		TrialsText: s.trialsText(), NotRun: s.notRunText(), LeftOut: s.leftOut(),
+		TrialsText: s.trialsText(), CensoredText: s.censoredText(), NotRun: s.notRunText(), LeftOut: s.leftOut(),
 		Failed: s.failedTable(), Missing: s.missingTable(), Warnings: s.warningTable(),
 		Censored: s.censoredTable(), Lag: s.lagTable(),
 		Proxies: s.analysis.proxies(), Method: method(s.Rows), Trials: s.analysis.trialTable(),

@@ -60,7 +60,7 @@ func (s *Summary) markdownValidity(b *bytes.Buffer) {
 		*table
 	}{
 		{"Failed trials", s.failedTable()}, {"Not measured", s.missingTable()},
-		{"Time-outs", s.censoredTable()}, {"Warnings", s.warningTable()},
+		{"Time-outs and errors", s.censoredTable()}, {"Warnings", s.warningTable()},
 	} {
 		if part.table != nil {
 			fmt.Fprintf(b, "\n### %s\n\n", part.title)

@@ -3,7 +3,6 @@ package reports
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
@@ -14,6 +13,9 @@ import (
 type matrix struct {
 	Modes  []column
 	Matrix []metricGroup
+	// Stacked means that ratios stand below the estimates instead of in a
+	// column of their own: with many modes the table is too wide otherwise.
+	Stacked bool
 	// Blocks says how many there are.
 	Blocks string
 	// Notes are the warnings that cells refer to.
@@ -23,7 +25,7 @@ type matrix struct {
 type column struct {
 	Name, Baseline string
 	Style          int
-	// Compared means that a column with ratios follows.
+	// Compared means that the mode has ratios.
 	Compared bool
 }
 
@@ -46,21 +48,19 @@ type matrixCell struct {
 	Notes              []note
 }
 
-type note struct {
-	ID     string
-	Number int
-	Text   string
-}
+// note is a footnote. Its mark is a letter: a number would look like an
+// exponent of the number before it.
+type note struct{ ID, Mark, Text string }
 
 // matrix arranges the headline rows of a scenario.
 func (s *Summary) matrix(sc *scenario) matrix {
-	var m matrix
+	m := matrix{Stacked: len(sc.modes) > 2}
 	columns := 1
 	for _, mode := range sc.modes {
 		c := column{Name: mode, Baseline: sc.baseline, Style: s.analysis.modeStyle(mode)}
 		c.Compared = mode != sc.baseline && slices.Contains(sc.modes, sc.baseline)
 		columns++
-		if c.Compared {
+		if c.Compared && !m.Stacked {
 			columns++
 		}
 		m.Modes = append(m.Modes, c)
@@ -91,15 +91,15 @@ func headlineMetrics(rows []Row, scenario string) []string {
 }
 
 func (s *Summary) line(m *matrix, sc *scenario, p results.Point, metric string) (line, bool) {
-	l := line{Point: pointName(p)}
+	l := line{Point: sc.sizeName(p)}
 	found := false
 	for _, c := range m.Modes {
 		cell := matrixCell{Estimate: dash, Ratio: dash, Compared: c.Compared}
 		if r := findRow(s.Rows, sc.Name, p, c.Name, metric); r != nil {
 			found = true
 			cell.Estimate = estimate(*r)
-			cell.Detail = strings.TrimSpace(formatRange(r.Lo, r.Hi, func(n Number) string { return format(n, r.Unit) }) + fmt.Sprintf(" n=%d", r.N))
-			cell.Ratio, cell.RatioDetail = formatRatio(r.Ratio), formatRange(r.RatioLo, r.RatioHi, ratioDigits)
+			cell.Detail = joined(formatInterval(r.Estimate, r.Lo, r.Hi, r.Unit), fmt.Sprintf("n=%d", r.N))
+			cell.Ratio, cell.RatioDetail = formatRatio(r.Ratio), ratioInterval(*r)
 			cell.Verdict = r.Verdict
 			for _, w := range r.Warnings {
 				if !isFewBlocks(w) {
@@ -130,19 +130,24 @@ func (m *matrix) note(prefix, text string) note {
 			return n
 		}
 	}
-	n := note{Number: len(m.Notes) + 1, Text: text}
-	n.ID = fmt.Sprintf("%s-note-%d", prefix, n.Number)
+	n := note{Mark: letters(len(m.Notes)), Text: text}
+	n.ID = prefix + "-note-" + n.Mark
 	m.Notes = append(m.Notes, n)
 	return n
 }
 
+// letters counts a, b, ..., z, aa, ab as an ordered list of HTML does.
+func letters(i int) string {
+	mark := string(rune('a' + i%26))
+	if i >= 26 {
+		mark = letters(i/26-1) + mark
+	}
+	return mark
+}
+
 // blocksText explains what the scenario's number of blocks means.
 func (sc *scenario) blocksText() string {
-	most := 0
-	for _, c := range sc.cells {
-		most = max(most, len(c.trials))
-	}
-	switch {
+	switch most := sc.mostBlocks(); {
 	case most == 0:
 		return ""
 	case most == 1:

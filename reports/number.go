@@ -55,11 +55,14 @@ func format(n Number, unit string) string {
 		return dash
 	}
 	v := float64(n)
+	if scales := scalesOf(unit); scales != nil {
+		s := scaleOf(v, scales)
+		if v == 0 {
+			return "0 " + s.name
+		}
+		return significant(v/s.size) + " " + s.name
+	}
 	switch unit {
-	case "s":
-		return scaled(v, []scale{{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}})
-	case "bytes":
-		return scaled(v, []scale{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}})
 	case "count":
 		if v == math.Trunc(v) {
 			return thousands(int64(v))
@@ -78,18 +81,29 @@ type scale struct {
 	name string
 }
 
-// scaled writes v in the largest unit in which it is at least 1.
-func scaled(v float64, scales []scale) string {
+// scalesOf returns the sizes in which a unit is written, largest first; nil
+// for a unit with only one.
+func scalesOf(unit string) []scale {
+	switch unit {
+	case "s":
+		return []scale{{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}}
+	case "bytes":
+		return []scale{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}}
+	}
+	return nil
+}
+
+// scaleOf returns the largest scale in which v is at least 1.
+func scaleOf(v float64, scales []scale) scale {
 	if v == 0 {
-		return "0 " + scales[0].name
+		return scales[0]
 	}
 	for _, s := range scales {
 		if math.Abs(v) >= s.size*0.9995 {
-			return significant(v/s.size) + " " + s.name
+			return s
 		}
 	}
-	last := scales[len(scales)-1]
-	return significant(v/last.size) + " " + last.name
+	return scales[len(scales)-1]
 }
 
 // significant writes v with three significant digits and never as a power.
@@ -140,8 +154,24 @@ func ratioDigits(n Number) string {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	case v >= 0.0995 || v == 0:
 		return strconv.FormatFloat(v, 'f', 2, 64)
+	case v >= 0.00995:
+		return strconv.FormatFloat(v, 'f', 3, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 2, 64)
+}
+
+// formatInterval writes the interval of an estimate in the estimate's own unit,
+// without repeating its name; "" if there is none or it has no width.
+func formatInterval(estimate, lo, hi Number, unit string) string {
+	if lo == hi {
+		return ""
+	}
+	scales := scalesOf(unit)
+	if scales == nil {
+		return formatRange(lo, hi, func(n Number) string { return format(n, unit) })
+	}
+	size := scaleOf(float64(estimate), scales).size
+	return formatRange(lo, hi, func(n Number) string { return significant(float64(n) / size) })
 }
 
 // formatRange writes an interval in brackets, "" if there is none.
@@ -159,6 +189,20 @@ func count(n int, thing string) string {
 		s += "s"
 	}
 	return s
+}
+
+// sizeName writes a point by what tells it from the scenario's others, in full
+// if that is not one thing alone.
+func (s *scenario) sizeName(p results.Point) string {
+	services := distinct(s.points, func(p results.Point) int { return p.Services })
+	endpoints := distinct(s.points, func(p results.Point) int { return p.Endpoints })
+	switch {
+	case services > 1 && endpoints == 1:
+		return count(p.Services, "Service")
+	case services == 1 && endpoints > 1:
+		return count(p.Endpoints, "endpoint") + " per Service"
+	}
+	return pointName(p)
 }
 
 // pointName writes a point in full: "5,000 Services × 2 endpoints".

@@ -165,7 +165,7 @@ func TestPartialRuns(t *testing.T) {
 			for _, trial := range d.Trials {
 				trial.Point = results.Point{Services: 10, Endpoints: trial.Point.Services}
 			}
-		}, "At 10 Services × 200 endpoints"},
+		}, "At 200 endpoints per Service"},
 		{"unknown mode", synthetic{modes: []string{"iptables", "<b>mine</b>"}, points: []int{100}, blocks: 6, samples: 50}, nil, "<b>mine</b>"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -99,10 +99,10 @@ type Row struct {
 	Warnings []string `json:"warnings"`
 }
 
-// Finding is one sentence about a scenario and the row it puts in words.
+// Finding is one sentence about a scenario, and the point and metric of the
+// rows that it puts in words.
 type Finding struct {
 	Scenario string        `json:"scenario"`
-	Mode     string        `json:"mode,omitempty"`
 	Point    results.Point `json:"point,omitzero"`
 	Metric   string        `json:"metric,omitempty"`
 	Text     string        `json:"text"`

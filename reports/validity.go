@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (s *Summary) title() string {
 	case 1:
 		return "Kubernetes Service mode " + modes[0] + ", measured"
 	}
-	return "Kubernetes Service modes compared: " + strings.Join(modes[:len(modes)-1], ", ") + " and " + modes[len(modes)-1]
+	return "Kubernetes Service modes compared: " + enumerated(modes)
 }
 
 // alert is what a reader must know before anything else.
@@ -126,16 +127,33 @@ func (s *Summary) warningTable() *table {
 	return optional(t)
 }
 
-// censoredTable lists time-outs and errors, once for each distribution.
+// troubled returns a row for each distribution or scalar with time-outs or
+// errors.
+func (s *Summary) troubled() []Row {
+	return slices.DeleteFunc(slices.Clone(s.Rows), func(r Row) bool {
+		isMedian := strings.HasSuffix(r.Metric, ".p50")
+		return (!isMedian && r.Samples != int64(r.N)) || r.Censored+r.Errors == 0
+	})
+}
+
+// censoredText names the largest share of time-outs and errors.
+func (s *Summary) censoredText() string {
+	rows := s.troubled()
+	if len(rows) == 0 {
+		return ""
+	}
+	share := func(r Row) float64 { return float64(r.Censored+r.Errors) / float64(r.Samples+r.Errors) }
+	worst := slices.MaxFunc(rows, func(a, b Row) int { return cmp.Compare(share(a), share(b)) })
+	return fmt.Sprintf("The largest share, time-outs and errors together, is %s%%: %s with %s at %s.",
+		significant(100*share(worst)), strings.TrimSuffix(worst.Metric, ".p50"), worst.Mode, pointName(worst.Point))
+}
+
+// censoredTable lists time-outs and errors.
 func (s *Summary) censoredTable() *table {
 	t := table{Head: []string{"what", "scenario", "point", "mode", "timed out", "failed", "of"}}
-	for _, r := range s.Rows {
-		metric, isMedian := strings.CutSuffix(r.Metric, ".p50")
-		if (!isMedian && r.Samples != int64(r.N)) || r.Censored+r.Errors == 0 {
-			continue
-		}
+	for _, r := range s.troubled() {
 		t.Rows = append(t.Rows, []string{
-			metric, r.Scenario, pointName(r.Point), r.Mode, thousands(r.Censored), thousands(r.Errors), thousands(r.Samples + r.Errors),
+			strings.TrimSuffix(r.Metric, ".p50"), r.Scenario, pointName(r.Point), r.Mode, thousands(r.Censored), thousands(r.Errors), thousands(r.Samples + r.Errors),
 		})
 	}
 	return optional(t)

@@ -24,6 +24,14 @@ const (
 	NotComparable Verdict = "not comparable"
 )
 
+// Class is the CSS class of a verdict that takes a side, else "".
+func (v Verdict) Class() string {
+	if v == Better || v == Worse {
+		return string(v)
+	}
+	return ""
+}
+
 const (
 	// Relevant is the smallest relative difference that is called one, for
 	// every metric: below it, a difference may be real and still be nothing

@@ -161,9 +161,8 @@ func (c *Chart) addMarks(p *plot.Plot) {
 	}
 }
 
-// heading draws title, legend and the name of the Y axis from the top left,
-// the name of the X axis at the bottom right, and returns the height used at
-// the top. The bottom is the plot's own affair: the label is one of its axis.
+// heading draws title, legend and the names of both axes above the plot and
+// returns the height it used.
 func (c *Chart) heading(area draw.Canvas) vg.Length {
 	top := area.Max.Y
 	at := top
@@ -173,11 +172,15 @@ func (c *Chart) heading(area draw.Canvas) vg.Length {
 		at -= titleSize + lineGap
 	}
 	at = c.legend(area, at)
-	if c.Y.Label != "" || c.X.Label != "" {
-		label := textStyle(muted, labelSize)
+	label := textStyle(muted, labelSize)
+	if c.Y.Label != "" {
 		area.FillText(label, vg.Point{X: area.Min.X, Y: at}, "\u2191 "+c.Y.Label)
+	}
+	if c.X.Label != "" {
 		label.XAlign = text.XRight
 		area.FillText(label, vg.Point{X: area.Max.X - rightMargin, Y: at}, c.X.Label+" \u2192")
+	}
+	if c.X.Label != "" || c.Y.Label != "" {
 		at -= labelSize + lineGap
 	}
 	return top - at
