@@ -29,6 +29,9 @@ const (
 	attemptRate = 1000
 	// reachTimeout is how long pod IPs may take to answer: they already do.
 	reachTimeout = 10 * time.Second
+	// intactTimeout is how long changes that traffic had not seen in their
+	// own time may take to arrive in the end.
+	intactTimeout = 30 * time.Second
 )
 
 // convergeTimeout is how long a proxy may take to program a population. It is
@@ -94,8 +97,7 @@ func verifyIntact(ctx context.Context, f *inFlight) error {
 	f.random("intact").Shuffle(len(changed), func(i, j int) { changed[i], changed[j] = changed[j], changed[i] })
 	services := append(f.sample(), changed[:min(len(changed), sampled)]...)
 	slices.Sort(services)
-	timeout := convergeTimeout(f.population.Services(), f.population.Endpoints())
-	if _, err := f.verify(ctx, f.serviceTargets(slices.Compact(services)), timeout); err != nil {
+	if _, err := f.verify(ctx, f.serviceTargets(slices.Compact(services)), intactTimeout); err != nil {
 		return fmt.Errorf("the population is not what it was: %w", err)
 	}
 	return nil

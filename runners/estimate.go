@@ -11,9 +11,9 @@ import (
 const (
 	estimatedUp          = 3.0    // a control plane and its namespaces
 	estimatedDown        = 1.0    // and their removal
-	estimatedWriteRate   = 1000.0 // API objects a second
+	estimatedWriteRate   = 800.0  // API objects a second
 	estimatedFirstSync   = 1.0    // of a proxy with nothing to do
-	estimatedSyncRate    = 3000.0 // Services a second in a first sync
+	estimatedSyncRate    = 1000.0 // Services a second in a first sync
 	estimatedAgent       = 0.5    // start an agent, and collect from it
 	estimatedChangeRate  = 5000.0 // Services a second in a sync after a change
 	estimatedLastChange  = 2.0    // minSyncPeriod, and certainty about the last

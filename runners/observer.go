@@ -7,14 +7,14 @@ import (
 	"svcbench/internal/results"
 )
 
-// Observer is told how a run goes on. Calls come one at a time, and only Step
-// while nothing else happens; none may block.
+// Observer is told how a run goes on. Calls come one at a time, though not all
+// from one goroutine; none may block.
 type Observer interface {
 	// TrialStarted says that trial n of total, counted from 1, begins.
 	TrialStarted(t results.PlannedTrial, n, total int)
 	// Phase says that the trial enters a phase. While measuring, the
 	// processors belong to the measurement: nothing may be drawn, and there
-	// are no further calls until the next phase.
+	// are no further calls but a Warning when it is over.
 	Phase(name string, measuring bool)
 	// Step says how far the phase has come.
 	Step(done, total int)

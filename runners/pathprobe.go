@@ -3,6 +3,7 @@ package runners
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"net/netip"
 
 	"svcbench/clusters"
@@ -15,7 +16,11 @@ import (
 // the measurement is no failure of the trial.
 func attachPath(ctx context.Context, f *inFlight) error {
 	n := f.cluster.Network()
-	probe, err := path.Attach(ctx, f.cluster.Place(clusters.AtNode), path.Spec{ClientLink: n.ClientLink, BackendLink: n.BackendLink})
+	c := f.trial.scenario.Traffic.Connect
+	probe, err := path.Attach(ctx, f.cluster.Place(clusters.AtNode), path.Spec{
+		ClientLink: n.ClientLink, BackendLink: n.BackendLink,
+		RingBytes: ringBytes(counted(c.Rate, c.Warmup.Std()+c.Duration.Std())),
+	})
 	var cannot *path.UnsupportedError
 	switch {
 	case errors.As(err, &cannot):
@@ -31,6 +36,15 @@ func attachPath(ctx context.Context, f *inFlight) error {
 	}
 	// What came by since is not the measurement's.
 	return probe.Reset(ctx)
+}
+
+// ringBytes is the memory that the path probe needs for the samples of so many
+// connections: a power of two with at least a quarter to spare for what else
+// comes by. The probe keeps no more than 2^30.
+func ringBytes(connections int) int {
+	const sample = 24 // bytes of a sample, see path.DefaultRingBytes
+	need := connections * sample * 5 / 4
+	return min(1<<30, max(path.DefaultRingBytes, 1<<bits.Len(uint(need))))
 }
 
 // collectPath takes what the path probe has measured while connections were

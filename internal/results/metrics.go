@@ -47,8 +47,9 @@ const (
 	ProxyCPUChurn = "proxy.cpu.churn"
 	// ProxyRSS is the largest resident set of the proxy.
 	ProxyRSS = "proxy.rss.max"
-	// ProxySyncFirst is the longest, ProxySyncChurn the mean duration of a
-	// sync by the proxy's own metric, until convergence and during churn.
+	// ProxySyncFirst is how long the proxy was syncing until convergence, in
+	// all its syncs together, ProxySyncChurn the mean duration of a sync
+	// during churn, both by the proxy's own metric.
 	ProxySyncFirst = "proxy.sync.coldstart"
 	ProxySyncChurn = "proxy.sync.churn"
 	// ProxySyncCount is the number of syncs during churn.

@@ -1,0 +1,48 @@
+package runners
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"svcbench/clusters"
+	"svcbench/internal/results"
+	"svcbench/runners/population"
+	"svcbench/runners/position"
+	"svcbench/scenarios"
+)
+
+// A write that fails leaves its Service in doubt: it is verified no more. Too
+// many of them are the end of the measurement.
+func TestChangesInDoubt(t *testing.T) {
+	network := clusters.Network{Services: netip.MustParsePrefix("10.96.0.0/16"), Pods: netip.MustParsePrefix("10.244.0.0/16")}
+	p, err := population.New(network, scenarios.Point{Services: 10, Endpoints: 1}, 1, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &inFlight{population: p, classes: &position.Classes{All: make([]netip.Addr, 10)}}
+	c := &churner{f: f, due: make([]time.Duration, 20), endpoints: map[int][]netip.Addr{}}
+	for i := range 2 {
+		if err := c.doubt(results.Change{ID: i, Error: "conflict"}, i); err != nil {
+			t.Errorf("%d of 20 writes failed: %v", i+1, err)
+		}
+	}
+	if err := c.doubt(results.Change{ID: 2, Error: "conflict"}, 2); err == nil {
+		t.Error("3 of 20 writes failed without an error")
+	}
+	if len(c.made) != 3 {
+		t.Errorf("%d changes recorded, want 3", len(c.made))
+	}
+	f.endpoints = c.endpoints
+	if targets := f.serviceTargets([]int{0, 1, 2, 3}); len(targets) != 1 || targets[0].ID != p.Name(3) {
+		t.Errorf("verified are %+v, want only the Service that nobody doubts", targets)
+	}
+}
+
+func TestRingBytes(t *testing.T) {
+	for connections, want := range map[int]int{0: 8 << 20, 10_000: 8 << 20, 300_000: 16 << 20, 4_000_000: 128 << 20, 100_000_000: 1 << 30} {
+		if got := ringBytes(connections); got != want {
+			t.Errorf("%d connections: %d bytes, want %d", connections, got, want)
+		}
+	}
+}
