@@ -116,11 +116,11 @@ func (s *sheet) curveNumbers(metric, what string, p results.Point) [][]string {
 	return rows
 }
 
-// quoted writes a quantile if enough samples lie beyond it.
+// quoted writes a quantile if it is the median or enough samples lie beyond it.
 func quoted(d *stats.Distribution, q float64) string {
 	v, ok := d.Quantile(q)
 	switch {
-	case !ok || !d.Supports(q):
+	case !ok || q > 0.5 && !d.Supports(q):
 		return dash
 	case v.AtLeast:
 		return "> " + format(Number(seconds(v.NS)), "s")

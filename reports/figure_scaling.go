@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"math"
+
 	"svcbench/internal/results"
 	"svcbench/reports/chart"
 )
@@ -44,8 +46,11 @@ func (s *sheet) scalingChart(axis scaleAxis, group scaleGroup, p panel) *chart.C
 		v := float64(axis.value(at))
 		c.X.Ticks = append(c.X.Ticks, chart.Tick{Value: v, Label: chart.Compact(v)})
 	}
-	for _, mode := range s.modes {
+	for i, mode := range s.modes {
 		line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Marked}
+		// Modes stand a little beside each other, so that their intervals
+		// can be told apart.
+		aside := math.Pow(c.X.Max/c.X.Min, 0.008*(float64(i)-float64(len(s.modes)-1)/2))
 		for _, at := range group.points {
 			r := s.row(at, mode, p.metric)
 			if r == nil || !r.Estimate.Known() || r.AtLeast {
@@ -53,7 +58,7 @@ func (s *sheet) scalingChart(axis scaleAxis, group scaleGroup, p panel) *chart.C
 			}
 			c.Y.Format, c.Y.Label = tickFormat(r.Unit), quantity(r.Unit)
 			line.Points = append(line.Points, chart.Point{
-				X: float64(axis.value(at)), Y: float64(r.Estimate), Lo: float64(r.Lo), Hi: float64(r.Hi),
+				X: float64(axis.value(at)) * aside, Y: float64(r.Estimate), Lo: float64(r.Lo), Hi: float64(r.Hi),
 			})
 		}
 		c.Series = append(c.Series, line)
@@ -131,7 +136,7 @@ func pathScaling(s *sheet) (*figure, error) {
 func connectScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "connect-scaling", Title: "Time to open a connection, by size",
-		Reading: "A connection to a pod IP, without a Service, is the floor of all modes. " + logLog,
+		Reading: "A connection to a pod IP uses no Service; a mode that compares every new packet with its rules makes it wait all the same. " + logLog,
 	}, []panel{{"connect.p50", "Median"}, {"connect.p99", "99th percentile"}, {"connect.direct.p50", "Median to a pod IP, without a Service"}}, true)
 }
 
@@ -167,8 +172,8 @@ func httpFigure(s *sheet) (*figure, error) {
 func coldStartFigure(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "coldstart", Title: "Cold start on a full population",
-		Reading: "Left, the time from starting the proxy until traffic reached every sampled Service; right, the longest sync by the proxy's own metric. " + logLog,
-	}, []panel{{results.ColdStart, "Until traffic converged"}, {results.ProxySyncFirst, "Longest sync"}}, true)
+		Reading: "The time from starting the proxy until traffic reached every sampled Service, and what part of it the proxy spent in syncs by its own metric. " + logLog,
+	}, []panel{{results.ColdStart, "Until traffic converged"}, {results.ProxySyncFirst, "Of that, in syncs"}}, true)
 }
 
 func costFigure(s *sheet) (*figure, error) {

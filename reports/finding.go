@@ -23,7 +23,7 @@ func claims() []claim {
 		{"connect.p50", "opening a connection takes", "as long", "", "p50"},
 		{"connect.p99", "the 99th percentile of opening a connection is", "as long", "", "p99"},
 		{"programming.add.p50", "a new endpoint waits", "as long for its first connection after the API write", "for its first connection after the API write", "p50"},
-		{results.ColdStart, "from the start of the proxy on the full population until traffic has converged it takes", "as long", "", "median"},
+		{results.ColdStart, "a cold start, until the proxy serves the full population, takes", "as long", "", "median"},
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"html/template"
 	"io"
 	"strings"
-
-	"svcbench/internal/results"
 )
 
 //go:embed page/report.html.tmpl page/style.css
@@ -135,50 +133,4 @@ func (s *Summary) everything(scenario string) table {
 		}
 	}
 	return t
-}
-
-// proxy is how one mode was configured.
-type proxy struct {
-	Mode    string
-	Style   int
-	Notes   []string
-	Configs []config
-}
-
-type config struct{ Title, Text string }
-
-// proxies returns the configuration of every mode, once if all trials had the
-// same.
-func (a *analysis) proxies() []proxy {
-	var all []proxy
-	for _, mode := range modesOf(a.data) {
-		p := proxy{Mode: mode, Style: a.modeStyle(mode)}
-		first := map[string]*results.Trial{}
-		var texts []string
-		notes := map[string]bool{}
-		for _, t := range a.data.Trials {
-			if t.Mode != mode {
-				continue
-			}
-			if text := strings.TrimSpace(t.ProxyConfig); text != "" && first[text] == nil {
-				first[text] = t
-				texts = append(texts, text)
-			}
-			for _, n := range t.Notes {
-				if !notes[n] {
-					notes[n] = true
-					p.Notes = append(p.Notes, n)
-				}
-			}
-		}
-		for _, text := range texts {
-			title := "Configuration of the proxy"
-			if len(texts) > 1 {
-				title += ", from trial " + first[text].ID + " on"
-			}
-			p.Configs = append(p.Configs, config{title, text})
-		}
-		all = append(all, p)
-	}
-	return all
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 
 	"svcbench/internal/results"
 )
@@ -18,7 +19,7 @@ func lagPairs() [][2]string {
 
 // lagDoubts warns where a load generator was late by more than half of what
 // it measured: it was short of CPU then, and so may have been everything else
-// on the machine.
+// on the machine. Where the trial itself has warned of it, that is enough.
 func (a *analysis) lagDoubts() []Doubt {
 	var all []Doubt
 	for _, s := range a.scenarios {
@@ -37,7 +38,8 @@ func (c *cell) lagDoubts(scenario string) []Doubt {
 	var all []Doubt
 	for _, pair := range lagPairs() {
 		lag, measured := c.merged(pair[0], results.ClassAll), c.merged(pair[1], results.ClassAll)
-		if lag == nil || measured == nil {
+		warned := slices.ContainsFunc(c.doubts(), func(d Doubt) bool { return d.Metric == pair[1] })
+		if lag == nil || measured == nil || warned {
 			continue
 		}
 		late, okLag := lag.Quantile(0.99)

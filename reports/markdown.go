@@ -75,7 +75,7 @@ func (s *Summary) markdownMachine(b *bytes.Buffer) {
 		fmt.Fprintf(b, "- %s: %s\n", p.Name, escaped(p.Value))
 	}
 	for _, part := range environment(s.Environment) {
-		if part.Title == "Kernel settings" {
+		if part.Title != "Versions" && part.Title != "Network of the provider" {
 			continue
 		}
 		for _, p := range part.Pairs {

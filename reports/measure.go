@@ -47,9 +47,11 @@ func (c *cell) measures() map[string]*measure {
 	return all
 }
 
-// measure returns the percentile p; nil if too few samples lie beyond it.
+// measure returns the percentile p; nil if too few samples lie beyond it. A
+// median is always given, with a warning if it rests on few.
 func (s *samples) measure(p percentile) *measure {
-	if !s.merged.Supports(p.q) {
+	supported := s.merged.Supports(p.q)
+	if !supported && p.q > 0.5 || s.merged.Total() == 0 {
 		return nil
 	}
 	m := &measure{
@@ -75,6 +77,9 @@ func (s *samples) measure(p percentile) *measure {
 	if m.bounded() {
 		// An interval of lower bounds would claim too much.
 		m.estimate.Lo, m.estimate.Hi = float64(unknown()), float64(unknown())
+	}
+	if !supported {
+		m.warnings = append(m.warnings, "only "+count(int(m.samples), "sample"))
 	}
 	m.warn(s.errors)
 	return m

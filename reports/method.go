@@ -36,7 +36,7 @@ func instrumentNotes() []methodNote {
 			"Which Service is first is read from the rules in the kernel, in every trial; it is not the order of creation. first, middle and last are Services at those places, d01 to d10 are tenths of the order, and names without a class are Services drawn at random. Modes that look Services up in a table have no order; there the classes follow the cluster IPs.",
 		}},
 		{[]string{results.Connect}, "connect: seen by a client", []string{
-			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself, in which the kernel already sends the SYN through the rules of the same machine. connect.lag is how late connections were started against the schedule. direct is the same to pod IPs, without a Service: the floor of the path.",
+			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself, in which the kernel already sends the SYN through the rules of the same machine. connect.lag is how late connections were started against the schedule. direct is the same to pod IPs, without a Service; a mode that compares every new packet with its rules makes those wait too.",
 			"A connection that takes longer than the scenario's time-out is censored: it counts as longer than anything seen.",
 		}},
 		{[]string{results.HTTPKeepAlive, results.HTTPNew}, "http: requests", []string{
@@ -50,7 +50,7 @@ func instrumentNotes() []methodNote {
 			"The time from executing the proxy on a full population to the moment when every sampled Service, the first, the middle, the last and some drawn at random, has been answered by its own endpoints.",
 		}},
 		{[]string{"proxy", "rules", results.PopulateRate}, "proxy and rules: what a mode costs", []string{
-			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. proxy.sync is the proxy's own kubeproxy_sync_proxy_rules_duration_seconds. rules are counts of objects in the kernel, read back from it. populate.rate is API objects written per second; it says how busy the machine was, not how good a mode is.",
+			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. proxy.sync is the proxy's own kubeproxy_sync_proxy_rules_duration_seconds: coldstart is the sum of its syncs until convergence, churn the mean of those during churn. rules are counts of objects in the kernel, read back from it. populate.rate is API objects written per second; it says how busy the machine was, not how good a mode is.",
 		}},
 	}
 }
@@ -59,7 +59,7 @@ func statisticsNotes() []methodNote {
 	return []methodNote{
 		{nil, "Percentiles", []string{
 			"Histograms have three significant digits. The histograms of all blocks are added and the percentile is read from the sum by nearest rank, time-outs included; percentiles are never averaged. One that falls among the time-outs is a lower bound and is written with >. " +
-				fmt.Sprintf("A percentile is quoted only if at least %d samples lie beyond it.", stats.Beyond),
+				fmt.Sprintf("A percentile above the median is quoted only if at least %d samples lie beyond it.", stats.Beyond),
 		}},
 		{nil, "Intervals", []string{
 			"The unit that was repeated is the trial, not the request: the requests of one trial share its machine and its minute, so that a million of them are still one observation. The interval of a percentile is the estimate times exp(± t(n-1) s/√n), where s is the standard deviation of the logarithms of the n blocks' own percentiles. " +

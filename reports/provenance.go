@@ -21,6 +21,7 @@ func machine(e results.Environment) []pair {
 		{"Memory", format(Number(e.MemoryBytes), "bytes")},
 		{"Virtualized", e.Virtualized},
 		{"Clock source", e.ClockSource},
+		{"Load before the run", strings.Trim(fmt.Sprint(e.Load), "[]")},
 		{"svcbench", strings.TrimSpace(e.Svcbench + " " + e.GitCommit)},
 	}
 	return slices.DeleteFunc(all, func(p pair) bool { return p.Value == "" || p.Value == "0" || p.Value == "0 GiB" })
@@ -32,7 +33,7 @@ func environment(e results.Environment) []pairs {
 	for _, part := range []struct {
 		title  string
 		values map[string]string
-	}{{"Versions", e.Versions}, {"Network of the provider", e.Facts}, {"Kernel settings", e.Sysctls}} {
+	}{{"Versions", e.Versions}, {"Hardware", e.Hardware}, {"Network of the provider", e.Facts}, {"Kernel settings", e.Sysctls}} {
 		if len(part.values) == 0 {
 			continue
 		}

@@ -92,7 +92,9 @@ func (s synthetic) trial(t *testing.T, mode string, services, block int) *result
 		trial: &results.Trial{
 			ID: fmt.Sprintf("b%02d-%d-%s", block, services, mode), Scenario: "quick", Mode: mode, Provider: "local",
 			Point: results.Point{Services: services, Endpoints: 2}, Block: block, Status: results.Complete,
-			ProxyConfig: "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: " + mode + "\n",
+			Notes: []string{fmt.Sprintf("%d ns of each sample are the probe's own", 30+block)},
+			ProxyConfig: "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: " + mode +
+				fmt.Sprintf("\nkubeconfig: /tmp/svcbench-%d/kubeconfig\n", block),
 		},
 	}
 	m.speed = math.Exp(0.05*shared.NormFloat64() + 0.02*m.NormFloat64())

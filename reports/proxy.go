@@ -1,0 +1,99 @@
+package reports
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// proxy is how one mode was set up.
+type proxy struct {
+	Mode    string
+	Style   int
+	Notes   []string
+	Configs []config
+}
+
+// config is a configuration that trials had in common.
+type config struct {
+	Title, Text string
+	lines       []string
+	// differing are the names of the lines that are not the same in all of
+	// its trials, such as the path of a file that each trial makes anew.
+	differing []string
+}
+
+// Differing names the lines that differ between trials.
+func (c config) Differing() string { return enumerated(c.differing) }
+
+// fewLines is how many lines of a configuration may differ between trials
+// that are shown as one.
+const fewLines = 2
+
+// proxies returns the set-up of every mode of the run.
+func (a *analysis) proxies() []proxy {
+	var all []proxy
+	for _, mode := range modesOf(a.data) {
+		p := proxy{Mode: mode, Style: a.modeStyle(mode)}
+		for _, t := range a.data.Trials {
+			if t.Mode != mode {
+				continue
+			}
+			p.addConfig(t.ID, t.ProxyConfig)
+			for _, n := range t.Notes {
+				p.addNote(n)
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// addConfig joins the configuration of a trial with one that is the same but
+// for few lines.
+func (p *proxy) addConfig(trial, text string) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return
+	}
+	lines := strings.Split(text, "\n")
+	for i := range p.Configs {
+		if differing, ok := compareLines(p.Configs[i].lines, lines); ok {
+			for _, name := range differing {
+				if !slices.Contains(p.Configs[i].differing, name) {
+					p.Configs[i].differing = append(p.Configs[i].differing, name)
+				}
+			}
+			return
+		}
+	}
+	title := "Complete configuration of the proxy"
+	if len(p.Configs) > 0 {
+		title += ", from trial " + trial + " on"
+	}
+	p.Configs = append(p.Configs, config{Title: title, Text: text, lines: lines})
+}
+
+// compareLines returns the names (what stands before a colon) of the lines in
+// which two configurations differ; ok is false if they are too many.
+func compareLines(a, b []string) (names []string, ok bool) {
+	if len(a) != len(b) {
+		return nil, false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			before, _, _ := strings.Cut(a[i], ":")
+			names = append(names, strings.TrimSpace(before))
+		}
+	}
+	return names, len(names) <= fewLines
+}
+
+// addNote adds a note, unless it is there already with other numbers.
+func (p *proxy) addNote(note string) {
+	digits := regexp.MustCompile(`[0-9]+`)
+	shape := func(s string) string { return digits.ReplaceAllString(s, "0") }
+	if !slices.ContainsFunc(p.Notes, func(n string) bool { return shape(n) == shape(note) }) {
+		p.Notes = append(p.Notes, note)
+	}
+}
