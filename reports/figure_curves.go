@@ -135,7 +135,7 @@ func pathPositions(s *sheet) (*figure, error) {
 		ID: s.id("path-positions"), Title: "First packet inside the node, by the Service's place among the rules",
 		Reading: "Services are sorted by the order in which the kernel compares a new packet with them, and cut into tenths: 1 is compared first. " +
 			"A line that rises belongs to a mode that tries one rule after the other. A mode that looks Services up in a table has no such order; " +
-			"its Services are sorted by address, and its line should be flat. Points are medians of all blocks.",
+			"its three points are the first, middle and last Services by address, and should be level. Points are medians of all blocks.",
 		Table: table{Head: []string{"point", "mode", "first Services", "middle Services", "last Services", "tenth 1", "tenth 5", "tenth 10"}},
 	}
 	var charts []*chart.Chart
@@ -145,13 +145,9 @@ func pathPositions(s *sheet) (*figure, error) {
 			c.X.Ticks = append(c.X.Ticks, chart.Tick{Value: float64(i), Label: fmt.Sprint(i)})
 		}
 		for _, mode := range s.modes {
-			line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Marked}
-			for i := 1; i <= 10; i++ {
-				if v, ok := s.median(p, mode, fmt.Sprintf("d%02d", i)); ok {
-					line.Points = append(line.Points, chart.Point{X: float64(i), Y: v})
-				}
-			}
-			c.Series = append(c.Series, line)
+			c.Series = append(c.Series, chart.Series{
+				Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Marked, Points: s.positions(p, mode),
+			})
 			if row := s.positionRow(p, mode); row != nil {
 				f.Table.Rows = append(f.Table.Rows, row)
 			}
@@ -160,6 +156,29 @@ func pathPositions(s *sheet) (*figure, error) {
 	}
 	chart.Align(charts)
 	return f, f.draw(charts)
+}
+
+// positions returns the medians of path by tenth of the rules, or of the first,
+// middle and last Services where the rules have no order.
+func (s *sheet) positions(p results.Point, mode string) []chart.Point {
+	var tenths, ends []chart.Point
+	for i := 1; i <= 10; i++ {
+		if v, ok := s.median(p, mode, fmt.Sprintf("d%02d", i)); ok {
+			tenths = append(tenths, chart.Point{X: float64(i), Y: v})
+		}
+	}
+	if len(tenths) > 0 {
+		return tenths
+	}
+	for _, at := range []struct {
+		class string
+		x     float64
+	}{{results.ClassFirst, 1}, {results.ClassMiddle, 5.5}, {results.ClassLast, 10}} {
+		if v, ok := s.median(p, mode, at.class); ok {
+			ends = append(ends, chart.Point{X: at.x, Y: v})
+		}
+	}
+	return ends
 }
 
 // median returns the median of path for a class of Services in seconds.

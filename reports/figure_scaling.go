@@ -129,7 +129,7 @@ func pathScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "path-scaling", Title: "Time of a connection's first packet inside the node, by size",
 		Reading: "A line that rises says that the mode pays for the number of Services, a level one that it does not. " + logLog +
-			" Where you see no bar, it is smaller than the marker.",
+			" Where you see no bar, it is smaller than the marker; one without an end goes on beyond the edge.",
 	}, []panel{{"path.p50", "Median"}, {"path.p99", "99th percentile"}}, true)
 }
 

@@ -150,17 +150,23 @@ func estimate(r Row) string {
 
 // caution says what the number of blocks allows to conclude.
 func (s *scenario) caution() string {
-	most := s.mostBlocks()
+	largest := s.points[len(s.points)-1]
+	blocks := s.mostBlocks()
+	for _, mode := range s.modes {
+		if c := s.cell(largest, mode); c != nil {
+			blocks = min(blocks, len(c.trials))
+		}
+	}
 	switch {
 	case len(s.modes) < 2:
 		return "Only one mode was measured, so that there is nothing to compare it with."
-	case s.cell(s.points[len(s.points)-1], s.baseline) == nil:
+	case s.cell(largest, s.baseline) == nil:
 		return fmt.Sprintf("The baseline %s has no complete trial at the largest point.", s.baseline)
-	case most == 1:
+	case blocks == 1:
 		return "One block shows no scatter: these are single measurements, without intervals or verdicts."
-	case most < stats.LeastExact:
+	case blocks < stats.LeastExact:
 		return fmt.Sprintf("%s give estimates and no verdict, which takes at least %d; with so few, the intervals are wide.",
-			count(most, "block"), stats.LeastExact)
+			count(blocks, "block"), stats.LeastExact)
 	}
 	return ""
 }

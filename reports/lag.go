@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"fmt"
 	"slices"
 
 	"svcbench/internal/results"
@@ -49,8 +48,9 @@ func (c *cell) lagDoubts(scenario string) []Doubt {
 		}
 		d := Doubt{
 			Where: Where{scenario, c.point, c.mode}, Metric: pair[1],
-			Message: fmt.Sprintf("the load generator was late: p99 %s, where the latency's own p99 is %s",
-				format(Number(seconds(late.NS)), "s"), format(Number(seconds(took.NS)), "s")),
+			// The same words everywhere make one footnote; the numbers are
+			// in the table of the validity section.
+			Message: "the load was sent late: by more than half of the latency itself, at the 99th percentile of both",
 		}
 		for _, t := range c.trials {
 			d.Blocks = append(d.Blocks, t.Block)

@@ -33,7 +33,7 @@ func instrumentNotes() []methodNote {
 			"In eBPF modes that translate inside connect() the packet already carries the backend's address when it reaches the node; there connect.syscall is the comparable figure.",
 		}},
 		{[]string{results.Path + ".first", results.Path + ".d01", results.Connect + ".first"}, "Positions", []string{
-			"Which Service is first is read from the rules in the kernel, in every trial; it is not the order of creation. first, middle and last are Services at those places, d01 to d10 are tenths of the order, and names without a class are Services drawn at random. Modes that look Services up in a table have no order; there the classes follow the cluster IPs.",
+			"Which Service is first is read from the rules in the kernel, in every trial; it is not the order of creation. first, middle and last are Services at those places, d01 to d10 are tenths of the order, and names without a class are Services drawn at random. Modes that look Services up in a table have no order and no tenths; there first, middle and last follow the cluster IPs.",
 		}},
 		{[]string{results.Connect}, "connect: seen by a client", []string{
 			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself, in which the kernel already sends the SYN through the rules of the same machine. connect.lag is how late connections were started against the schedule. direct is the same to pod IPs, without a Service; a mode that compares every new packet with its rules makes those wait too.",

@@ -150,16 +150,27 @@ func (c *Chart) drawable() []Series {
 	return series
 }
 
-// Resolve fixes the ends of both axes from the data where they are open.
+// Resolve fixes the ends of both axes from the data where they are open. On a
+// logarithmic axis, intervals do not take the room of the points: what goes
+// further than twice beyond them is cut off at the edge.
 func (c *Chart) Resolve() {
 	x, y := nothing(), nothing()
-	for _, s := range c.drawable() {
+	series := c.drawable()
+	for _, s := range series {
 		for _, p := range s.Points {
 			x.include(p.X)
 			y.include(p.Y)
+		}
+	}
+	least, most := math.Inf(-1), math.Inf(1)
+	if c.Y.Log {
+		least, most = y.min/2, y.max*2
+	}
+	for _, s := range series {
+		for _, p := range s.Points {
 			if p.Lo < p.Hi {
-				y.include(p.Lo)
-				y.include(p.Hi)
+				y.include(max(p.Lo, least))
+				y.include(min(p.Hi, most))
 			}
 		}
 	}

@@ -117,8 +117,12 @@ func (b intervals) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		at, lo, hi := x(pt.X), y(max(pt.Lo, p.Y.Min)), y(min(pt.Hi, p.Y.Max))
 		c.StrokeLine2(line, at, lo, at, hi)
-		c.StrokeLine2(line, at-3, lo, at+3, lo)
-		c.StrokeLine2(line, at-3, hi, at+3, hi)
+		if pt.Lo >= p.Y.Min { // an end without a cap goes on beyond the edge
+			c.StrokeLine2(line, at-3, lo, at+3, lo)
+		}
+		if pt.Hi <= p.Y.Max {
+			c.StrokeLine2(line, at-3, hi, at+3, hi)
+		}
 	}
 }
 
