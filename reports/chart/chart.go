@@ -91,6 +91,11 @@ func (c *Chart) SVG() (svg string, err error) {
 	drawn := *c
 	drawn.Series = c.drawable()
 	drawn.Resolve()
+	for _, a := range []*Axis{&drawn.X, &drawn.Y} {
+		if !a.accepts(a.Min) || !a.accepts(a.Max) || a.Min >= a.Max {
+			return "", fmt.Errorf("draw chart %q: an axis cannot go from %g to %g", c.ID, a.Min, a.Max)
+		}
+	}
 
 	p := plot.New()
 	p.BackgroundColor = nil

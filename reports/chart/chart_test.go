@@ -83,11 +83,21 @@ func TestUndrawable(t *testing.T) {
 	}
 }
 
+func TestImpossibleAxes(t *testing.T) {
+	for _, ends := range [][2]float64{{-1, 10}, {0, 10}, {10, 1}, {1, math.Inf(1)}, {math.NaN(), 1}} {
+		c := example()
+		c.X.Min, c.X.Max = ends[0], ends[1]
+		if _, err := c.SVG(); err == nil || !strings.Contains(err.Error(), `draw chart "path"`) {
+			t.Errorf("a log axis from %v to %v: %v", ends[0], ends[1], err)
+		}
+	}
+}
+
 func TestPanicBecomesError(t *testing.T) {
 	c := example()
-	c.X.Min, c.X.Max = -1, 10
+	c.X.Ticks = []Tick{{Value: -5, Label: "no place on a log axis"}}
 	if _, err := c.SVG(); err == nil || !strings.Contains(err.Error(), `draw chart "path"`) {
-		t.Errorf("a log axis that begins below 0: %v", err)
+		t.Errorf("a tick below 0: %v", err)
 	}
 }
 
@@ -98,7 +108,7 @@ func TestAxisEnds(t *testing.T) {
 		wantMin, wantMax    float64
 		firstTick, lastTick string
 	}{
-		{true, 7, 66, 5, 100, "5", "100"},
+		{true, 7, 66, 5, 100, "10", "100"},
 		{true, 1, 1, 0.5, 2, "0.5", "2"},
 		{true, 0.3, 4200, 0.2, 5000, "1", "1k"},
 		{false, 0, 0.93, 0, 1, "0", "1"},
