@@ -131,7 +131,10 @@ func (s *scalar) measure() *measure {
 		}
 	}
 	m.estimate = stats.Median(values)
-	m.estimate.Lo = max(m.estimate.Lo, min(0, slices.Min(values)))
+	if m.estimate.Method == stats.StudentT {
+		// By logarithms where that is possible: no time is negative.
+		m.estimate = stats.Around(m.estimate.Estimate, values)
+	}
 	// The upper half of an even number of trials is in the median too.
 	m.atLeast = 2*m.censored >= m.samples && m.censored > 0
 	if m.censored > 0 {

@@ -63,7 +63,7 @@ func statisticsNotes() []methodNote {
 		}},
 		{nil, "Intervals", []string{
 			"The unit that was repeated is the trial, not the request: the requests of one trial share its machine and its minute, so that a million of them are still one observation. The interval of a percentile is the estimate times exp(± t(n-1) s/√n), where s is the standard deviation of the logarithms of the n blocks' own percentiles. " +
-				fmt.Sprintf("A metric with one value per trial is the median over blocks, with the exact interval from order statistics if there are at least %d blocks, and with Student's t below that.", stats.LeastExact),
+				fmt.Sprintf("A metric with one value per trial is the median over blocks, with the exact interval from order statistics if there are at least %d blocks, and with Student's t of their logarithms below that.", stats.LeastExact),
 		}},
 		{nil, "Ratios and verdicts", []string{
 			"A ratio is taken inside each block, where both modes met the same conditions, and then summarised: the median of the paired ratios, with an interval by the same rule. It need not equal the quotient of the two estimates beside it.",
