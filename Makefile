@@ -16,7 +16,7 @@ OUT := runs
 BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components test lint verify generate bench bench-all report clean
+.PHONY: help setup setup-test build components test lint verify generate bench bench-all report clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,13 +24,16 @@ help: ## print this list
 setup: ## install missing system packages (root), or print the command that does
 	@hack/setup.sh
 
+setup-test:
+	@hack/setup.sh test
+
 build: ## build bin/svcbench
 	go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(SVCBENCH) ./cmd/svcbench
 
 components: build ## build etcd and Kubernetes for the local cluster, once
 	$(SVCBENCH) components build
 
-test: setup components ## all tests, with the race detector; needs root for those with clusters
+test: setup-test components ## all tests, with the race detector; needs root for those with clusters
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 lint: ## gofmt, go vet and staticcheck

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the packages svcbench needs at run time: the programs through which
-# kube-proxy programs the kernel. Says nothing when none is missing. Without
+# kube-proxy programs the kernel; with the argument "test" also the C compiler
+# that the race detector needs. Says nothing when none is missing. Without
 # root, or without apt-get, it prints what to do and fails.
 set -eu
 
@@ -27,6 +28,11 @@ while read -r package programs; do
 done <<END
 $needs
 END
+
+if [ "${1:-}" = test ] && ! echo '#include <stdlib.h>' | cc -E -x c - >/dev/null 2>&1; then
+	missing_programs="$missing_programs cc"
+	missing_packages="$missing_packages gcc libc6-dev"
+fi
 
 status=0
 if ! command -v go >/dev/null 2>&1; then
