@@ -37,14 +37,14 @@ func doctorChecks(ctx context.Context, p *programs, outDir string) ([]doctor.Che
 
 // modeChecks has one check a mode. They share one try of all modes.
 func modeChecks(ctx context.Context) []doctor.Check {
-	support, err := prober().Modes(ctx)
+	modes, err := support(ctx)
 	if err != nil {
 		return []doctor.Check{{ID: "modes", Title: "modes", Severity: doctor.Advised, Try: func(context.Context) doctor.Finding {
 			return doctor.Finding{Status: doctor.Unknown, Detail: fmt.Sprintf("could not be tried: %v", err)}
 		}}}
 	}
 	var checks []doctor.Check
-	for _, s := range support {
+	for _, s := range modes {
 		checks = append(checks, doctor.Check{
 			ID: "mode-" + string(s.Mode), Title: "mode " + string(s.Mode), Severity: doctor.Advised,
 			Try: func(context.Context) doctor.Finding { return modeFinding(s) },

@@ -17,6 +17,9 @@ killed before they could do it themselves. Runs that are under way, results and
 everything else on the machine stay as they are.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := requireRoot("removing namespaces"); err != nil {
+				return err
+			}
 			removed := 0
 			err := local.Clean(cmd.Context(), func(what string) {
 				removed++

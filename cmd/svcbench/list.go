@@ -43,11 +43,11 @@ func newListModes(streams Streams) *cobra.Command {
 	}
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		support, err := prober().Modes(cmd.Context())
+		modes, err := support(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return listModes(streams, support, output.value)
+		return listModes(streams, modes, output.value)
 	}
 	return cmd
 }
@@ -59,17 +59,17 @@ type modeRow struct {
 	Because string          `json:"because,omitempty"`
 }
 
-func listModes(streams Streams, support []clusters.Support, output string) error {
+func listModes(streams Streams, modes []clusters.Support, output string) error {
 	if output == "json" {
-		rows := make([]modeRow, len(support))
-		for i, s := range support {
+		rows := make([]modeRow, len(modes))
+		for i, s := range modes {
 			rows[i] = modeRow{Mode: s.Mode, Runs: s.Answer, Because: s.Because}
 		}
 		return writeJSON(streams.Out, rows)
 	}
 	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "MODE\tRUNS\tBECAUSE")
-	for _, s := range support {
+	for _, s := range modes {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Mode, s.Answer, s.Because)
 	}
 	return w.Flush()

@@ -41,11 +41,11 @@ measured.`,
 		if err != nil {
 			return err
 		}
-		support, err := supportOrAll(cmd.Context(), streams)
+		modes, err := supportOrAll(cmd.Context(), streams)
 		if err != nil {
 			return err
 		}
-		plan, err := runners.NewPlan(chosen, support)
+		plan, err := runners.NewPlan(chosen, modes)
 		if err != nil {
 			return err
 		}
@@ -60,15 +60,16 @@ measured.`,
 // supportOrAll asks which modes run here. Where that cannot be tried, for
 // want of privileges, a plan is still useful: then all are taken to run.
 func supportOrAll(ctx context.Context, streams Streams) ([]clusters.Support, error) {
-	support, err := prober().Modes(ctx)
+	tried, err := support(ctx)
 	if err == nil || failure.CodeOf(err) != failure.Environment {
-		return support, err
+		return tried, err
 	}
-	fmt.Fprintf(streams.Err, "! modes could not be tried, so all are planned: %v\n", err)
+	fmt.Fprintf(streams.Err, "! all modes are planned, whether they run here or not: %v\n", err)
+	var all []clusters.Support
 	for _, m := range scenarios.Modes() {
-		support = append(support, clusters.Support{Mode: m, Answer: clusters.Yes})
+		all = append(all, clusters.Support{Mode: m, Answer: clusters.Yes})
 	}
-	return support, nil
+	return all, nil
 }
 
 func printPlan(streams Streams, plan *runners.Plan) error {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"svcbench/clusters"
 	"svcbench/clusters/local"
 	"svcbench/internal/components"
+	"svcbench/internal/failure"
 	"svcbench/internal/progress"
 )
 
@@ -45,9 +47,22 @@ func (p *programs) store() (*components.Store, error) {
 	return store, nil
 }
 
-// prober returns a provider that can tell which modes run here, and no more:
-// nothing has to be built for that.
-func prober() clusters.Provider { return local.New(local.Options{}) }
+// support says for every mode whether it runs here. Nothing has to be built
+// for that.
+func support(ctx context.Context) ([]clusters.Support, error) {
+	if err := requireRoot("trying modes"); err != nil {
+		return nil, err
+	}
+	return local.New(local.Options{}).Modes(ctx)
+}
+
+// requireRoot is an environment error for users who cannot do that.
+func requireRoot(what string) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	return failure.New(failure.Environment, fmt.Errorf("%s needs root privileges", what), "run the same command with sudo")
+}
 
 // provider returns the local provider with its programs, which it builds
 // where they are missing.

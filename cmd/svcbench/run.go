@@ -86,11 +86,11 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	}
 	display := r.showing.display(streams)
 	defer display.Close()
-	support, err := prober().Modes(ctx)
+	modes, err := support(ctx)
 	if err != nil {
 		return none, err
 	}
-	plan, err := runners.NewPlan(chosen, support)
+	plan, err := runners.NewPlan(chosen, modes)
 	if err != nil {
 		return none, err
 	}

@@ -119,7 +119,7 @@ func (m *Machine) path(ctx context.Context) Finding {
 	case errors.Is(err, path.ErrUnsupported):
 		return warning("use a newer kernel, or do without path.*", "%v", err)
 	case err != nil:
-		return warning("the report will leave out path.*", "could not be attached: %v", err)
+		return warning("none is needed: reports then leave out path.*", "could not be attached: %v", err)
 	}
 	return okay("attached by %s", how)
 }

@@ -91,6 +91,9 @@ func (m *Machine) diskRuns(context.Context) Finding {
 
 func disk(dir string, needed uint64, fix string) Finding {
 	place := existing(dir)
+	if info, err := os.Stat(place); err == nil && !info.IsDir() {
+		return failed("choose another folder", "%s is not a folder", place)
+	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(place, &st); err != nil {
 		return unknown(fmt.Errorf("file system of %s: %w", place, err))
