@@ -89,7 +89,7 @@ func TestOverrides(t *testing.T) {
 	}
 	seed, zero := uint64(9), uint64(0)
 	s := base()
-	err := Overrides{Modes: []Mode{NFTables, EBPF}, Points: []int{7, 8}, Blocks: 2, Seed: &seed}.Apply(s)
+	err := Overrides{Modes: []Mode{NFTables, EBPF}, Points: []int{7, 8}, Blocks: new(2), Seed: &seed}.Apply(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,8 @@ func TestOverrides(t *testing.T) {
 		{Overrides{Points: []int{0}}, "--points"},
 		{Overrides{Points: []int{0}, Seed: &zero}, "--points"},
 		{Overrides{Points: []int{5, 5}}, "--points"},
-		{Overrides{Blocks: -1}, "--blocks"},
+		{Overrides{Blocks: new(-1)}, "--blocks"},
+		{Overrides{Blocks: new(0)}, "--blocks"},
 		{Overrides{Seed: &zero}, "--seed"},
 	} {
 		s := base()

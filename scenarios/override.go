@@ -19,7 +19,7 @@ type Overrides struct {
 	// Services; every number of endpoints of the old axis is kept.
 	Points []int
 	// Blocks (--blocks) replaces the number of blocks.
-	Blocks int
+	Blocks *int
 	// Seed (--seed) replaces the seed.
 	Seed *uint64
 }
@@ -38,8 +38,8 @@ func (o Overrides) Apply(s *Scenario) error {
 	if len(o.Points) > 0 {
 		changed.Points = o.replaceAxis(s.Points)
 	}
-	if o.Blocks != 0 {
-		changed.Blocks = o.Blocks
+	if o.Blocks != nil {
+		changed.Blocks = *o.Blocks
 	}
 	if o.Seed != nil {
 		changed.Seed = *o.Seed
@@ -65,6 +65,10 @@ func (o Overrides) zeros() Problems {
 	if slices.Contains(o.Points, 0) {
 		problems = append(problems, Problem{Path: "points", Message: "points is out of range", Found: "0",
 			Expected: fmt.Sprintf("whole numbers from 1 to %d", MaxServices)})
+	}
+	if o.Blocks != nil && *o.Blocks == 0 {
+		problems = append(problems, Problem{Path: "blocks", Message: "blocks is out of range", Found: "0",
+			Expected: fmt.Sprintf("a whole number from 1 to %d", MaxBlocks)})
 	}
 	if o.Seed != nil && *o.Seed == 0 {
 		problems = append(problems, Problem{Path: "seed", Message: "seed is out of range", Found: "0", Expected: "a whole number of at least 1"})
@@ -105,7 +109,7 @@ func (o Overrides) blame(err error, scenario string) error {
 		{"--modes", "modes", len(o.Modes) > 0},
 		{"--modes", "baseline", len(o.Modes) > 0},
 		{"--points", "points", len(o.Points) > 0},
-		{"--blocks", "blocks", o.Blocks != 0},
+		{"--blocks", "blocks", o.Blocks != nil},
 		{"--seed", "seed", o.Seed != nil},
 	}
 	problems, ok := errors.AsType[Problems](err)

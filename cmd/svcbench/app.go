@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"svcbench/internal/failure"
 )
@@ -25,7 +28,10 @@ func Run(ctx context.Context, streams Streams, args []string) error {
 	if cause := context.Cause(ctx); cause != nil && failure.CodeOf(cause) == failure.Interrupted {
 		err = failure.New(failure.Interrupted, err, failure.HintOf(err))
 	}
-	printError(streams, err)
+	// Who has closed the pipe has seen enough.
+	if failure.CodeOf(err) != failure.Internal || !errors.Is(err, syscall.EPIPE) {
+		printError(streams, err)
+	}
 	return err
 }
 
@@ -122,7 +128,7 @@ func classifyUsage(cmd *cobra.Command) {
 	usage := func(cmd *cobra.Command, err error) error {
 		return failure.New(failure.Usage, err, fmt.Sprintf("`%s --help` explains it", cmd.CommandPath()))
 	}
-	cmd.SetFlagErrorFunc(usage)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, flagError(err)) })
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
@@ -134,4 +140,24 @@ func classifyUsage(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		classifyUsage(sub)
 	}
+}
+
+// flagError says in words what is wrong with a number.
+func flagError(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	number, ok := errors.AsType[*strconv.NumError](err)
+	if !ok {
+		return err
+	}
+	problem := "is not a whole number"
+	switch {
+	case errors.Is(number, strconv.ErrRange):
+		problem = "is out of range"
+	case strings.HasPrefix(invalid.GetFlag().Value.Type(), "uint"):
+		problem = "is not a whole number above 0"
+	}
+	return fmt.Errorf("--%s: %q %s", invalid.GetFlag().Name, number.Num, problem)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,15 +46,9 @@ func (c *choosing) load(cmd *cobra.Command, names []string) ([]scenarios.Scenari
 	if err != nil {
 		return nil, err
 	}
-	overrides := scenarios.Overrides{Points: c.points, Blocks: c.blocks}
-	for _, m := range c.modes {
-		overrides.Modes = append(overrides.Modes, scenarios.Mode(m))
-	}
-	if c.all && len(c.modes) == 0 {
-		overrides.Modes = scenarios.Modes()
-	}
-	if cmd.Flags().Changed("seed") {
-		overrides.Seed = &c.seed
+	overrides, err := c.overrides(cmd)
+	if err != nil {
+		return nil, err
 	}
 	chosen := make([]scenarios.Scenario, 0, len(names))
 	for _, name := range names {
@@ -67,6 +62,28 @@ func (c *choosing) load(cmd *cobra.Command, names []string) ([]scenarios.Scenari
 		chosen = append(chosen, *s)
 	}
 	return chosen, nil
+}
+
+// overrides are the changes that the flags ask for. A flag with an empty
+// value, as from a variable that is not set, must not mean the default.
+func (c *choosing) overrides(cmd *cobra.Command) (scenarios.Overrides, error) {
+	o := scenarios.Overrides{Points: c.points}
+	for _, m := range c.modes {
+		o.Modes = append(o.Modes, scenarios.Mode(m))
+	}
+	if cmd.Flags().Changed("modes") && len(o.Modes) == 0 {
+		return o, failure.New(failure.Usage, errors.New("--modes names no mode"), "modes are "+strings.Join(modeNames(), ", "))
+	}
+	if c.all && len(o.Modes) == 0 {
+		o.Modes = scenarios.Modes()
+	}
+	if cmd.Flags().Changed("blocks") {
+		o.Blocks = &c.blocks
+	}
+	if cmd.Flags().Changed("seed") {
+		o.Seed = &c.seed
+	}
+	return o, nil
 }
 
 // names are the scenarios asked for.
