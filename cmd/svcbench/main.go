@@ -20,10 +20,25 @@ func main() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		cancel(interruptedBy(<-signals)) // commands save what they have and clean up
-		<-signals
-		os.Exit(int(failure.Interrupted))
-	}()
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	// To write to a pipe that nobody reads any more is an error and does not
+	// kill the program: Ctrl-C also ends the tee behind a run that has yet to
+	// clean up.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	go stop(signals, cancel)
 	os.Exit(int(failure.CodeOf(Run(ctx, osStreams(), os.Args[1:]))))
+}
+
+// stop ends the command at the first signal, so that it saves what it has and
+// cleans up, and the program at the second. A terminal that goes away may send
+// more than one SIGHUP, so that one does not count as the second.
+func stop(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
+	cancel(interruptedBy(<-signals))
+	for s := range signals {
+		if s != syscall.SIGHUP {
+			os.Exit(int(failure.Interrupted))
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,10 +69,16 @@ func printReport(streams Streams, data *results.Data, options reports.Options, f
 // their paths.
 func writeReports(streams Streams, data *results.Data, options reports.Options) error {
 	paths, err := reports.Write(data.Dir, data, options)
+	return errors.Join(err, printPaths(streams, paths))
+}
+
+func printPaths(streams Streams, paths []string) error {
 	for _, path := range paths {
-		fmt.Fprintln(streams.Out, path)
+		if _, err := fmt.Fprintln(streams.Out, path); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // drawRun draws the report of a run that was just measured, and prints its
@@ -81,11 +88,17 @@ func drawRun(streams Streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := printReport(streams, data, reports.Options{}, "text"); err != nil {
+	// First the files: there may be nobody any more to print to.
+	paths, failed := reports.Write(data.Dir, data, reports.Options{})
+	err = printReport(streams, data, reports.Options{}, "text")
+	if failed != nil {
+		return failed
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(streams.Out)
-	return writeReports(streams, data, reports.Options{})
+	return printPaths(streams, paths)
 }
 
 // latestRun stands for the newest run.
