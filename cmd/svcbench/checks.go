@@ -28,14 +28,15 @@ func doctorChecks(ctx context.Context, p *programs, outDir string) ([]doctor.Che
 		return err != nil || len(missing) > 0
 	}
 	return append(append(machine.Checks(), modeChecks(ctx)...),
-		doctor.Check{ID: "components", Title: "components", Severity: doctor.Advised, Try: func(ctx context.Context) doctor.Finding {
-			return componentsFinding(ctx, store)
+		doctor.Check{ID: "components", Title: "components", Severity: doctor.Required, Try: func(ctx context.Context) doctor.Finding {
+			return componentsFinding(ctx, p, store)
 		}},
 		doctor.Check{ID: "leftovers", Title: "leftovers of runs", Severity: doctor.Advised, Try: leftoversFinding},
 	), nil
 }
 
-// modeChecks has one check a mode. They share one try of all modes.
+// modeChecks has one check for all modes together and one for each. They share
+// one try of all modes.
 func modeChecks(ctx context.Context) []doctor.Check {
 	modes, err := support(ctx)
 	if err != nil {
@@ -43,7 +44,10 @@ func modeChecks(ctx context.Context) []doctor.Check {
 			return doctor.Finding{Status: doctor.Unknown, Detail: fmt.Sprintf("could not be tried: %v", err)}
 		}}}
 	}
-	var checks []doctor.Check
+	checks := []doctor.Check{{
+		ID: "modes", Title: "modes", Severity: doctor.Required,
+		Try: func(context.Context) doctor.Finding { return modesFinding(modes) },
+	}}
 	for _, s := range modes {
 		checks = append(checks, doctor.Check{
 			ID: "mode-" + string(s.Mode), Title: "mode " + string(s.Mode), Severity: doctor.Advised,
@@ -51,6 +55,20 @@ func modeChecks(ctx context.Context) []doctor.Check {
 		})
 	}
 	return checks
+}
+
+// modesFinding is well as soon as there is something to measure.
+func modesFinding(modes []clusters.Support) doctor.Finding {
+	run := 0
+	for _, s := range modes {
+		if s.Answer == clusters.Yes {
+			run++
+		}
+	}
+	if run == 0 {
+		return doctor.Finding{Status: doctor.Failed, Detail: "none runs here", Fix: "see below what each of them lacks"}
+	}
+	return doctor.Finding{Status: doctor.Ok, Detail: fmt.Sprintf("%d of %d run here", run, len(modes))}
 }
 
 func modeFinding(s clusters.Support) doctor.Finding {
@@ -64,11 +82,14 @@ func modeFinding(s clusters.Support) doctor.Finding {
 	}
 }
 
-func componentsFinding(ctx context.Context, store *components.Store) doctor.Finding {
+func componentsFinding(ctx context.Context, p *programs, store *components.Store) doctor.Finding {
 	missing, err := missingComponents(ctx, store)
 	switch {
 	case err != nil:
 		return doctor.Finding{Status: doctor.Unknown, Detail: err.Error()}
+	case len(missing) > 0 && p.use != "":
+		return doctor.Finding{Status: doctor.Failed, Fix: "`svcbench components --use " + p.use + "` tells why",
+			Detail: strings.Join(missing, ", ") + " cannot be used from " + p.use}
 	case len(missing) > 0:
 		return doctor.Finding{Status: doctor.Warning, Fix: "svcbench components build",
 			Detail: strings.Join(missing, ", ") + " not built yet; the first run does it"}

@@ -61,13 +61,13 @@ func TestFindings(t *testing.T) {
 		status Status
 		says   string
 	}{
-		{"old kernel", "kernel", kernel("5.12.19-generic"), Failed, "older than 5.13"},
+		{"old kernel", "kernel", kernel("5.12.19-generic"), Warning, "older than 5.13"},
 		{"first kernel that will do", "kernel", kernel("5.13.0"), Ok, "5.13.0"},
 		{"new kernel", "kernel", kernel("6.18.44-fc-v669"), Ok, "6.18"},
-		{"no nft", "nft", machine{}, Failed, "not installed"},
-		{"old nft", "nft", nft("nftables v1.0.0 (Fearless Fosdick #2)"), Failed, "older than 1.0.1"},
+		{"no nft", "nft", machine{}, Warning, "not installed"},
+		{"old nft", "nft", nft("nftables v1.0.0 (Fearless Fosdick #2)"), Warning, "older than 1.0.1"},
 		{"nft with two numbers", "nft", nft("nftables v1.1 (Commodore Bullmoose)"), Ok, "1.1"},
-		{"iptables without save", "iptables", machine{programs: map[string]string{"iptables": "iptables v1.8.9"}}, Failed, "iptables-save"},
+		{"iptables without save", "iptables", machine{programs: map[string]string{"iptables": "iptables v1.8.9"}}, Warning, "iptables-save"},
 		{"no go", "go", machine{}, Failed, "not installed"},
 		{"old go", "go", machine{programs: map[string]string{"go": "go version go1.25.3 linux/amd64"}}, Failed, "older than 1.26"},
 		{"little memory", "memory", memory(1 << 20), Failed, "1.0 GiB"},

@@ -43,9 +43,9 @@ func (m *Machine) Checks() []Check {
 	return []Check{
 		{"root", "root privileges", Required, true, m.root},
 		{"namespaces", "network namespaces", Required, true, m.namespaces},
-		{"kernel", "Linux kernel", Required, true, m.kernel},
-		{"iptables", "iptables tools", Required, false, m.iptables},
-		{"nft", "nft tool", Required, false, m.nft},
+		{"kernel", "Linux kernel", Advised, true, m.kernel},
+		{"iptables", "iptables tools", Advised, false, m.iptables},
+		{"nft", "nft tool", Advised, false, m.nft},
 		{"path", "path instrument (BPF)", Advised, false, m.path},
 		{"conntrack", "connection tracking", Advised, false, m.conntrack},
 		{"memory", "free memory", Required, true, m.memory},

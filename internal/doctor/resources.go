@@ -82,17 +82,19 @@ func (m *Machine) diskCache(ctx context.Context) Finding {
 	if !m.Building(ctx) {
 		return okay("not needed: all components are there")
 	}
-	return disk(m.CacheDir, neededCache, "free space there, or choose another folder with --components")
+	return disk(m.CacheDir, neededCache, "choose another cache folder with XDG_CACHE_HOME")
 }
 
 func (m *Machine) diskRuns(context.Context) Finding {
-	return disk(m.OutDir, neededRuns, "free space there, or choose another folder with --out")
+	return disk(m.OutDir, neededRuns, "choose another folder with --out")
 }
 
-func disk(dir string, needed uint64, fix string) Finding {
+// disk checks that a folder, or the one it will be made in, can be written and
+// has room. other is the way to another folder.
+func disk(dir string, needed uint64, other string) Finding {
 	place := existing(dir)
 	if info, err := os.Stat(place); err == nil && !info.IsDir() {
-		return failed("choose another folder", "%s is not a folder", place)
+		return failed(other, "%s is not a folder", place)
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(place, &st); err != nil {
@@ -100,10 +102,10 @@ func disk(dir string, needed uint64, fix string) Finding {
 	}
 	free := st.Bavail * uint64(st.Bsize)
 	if free < needed {
-		return failed(fix, "%s free in %s; %s is the least", size(free), dir, size(needed))
+		return failed("free space there, or "+other, "%s free in %s; %s is the least", size(free), dir, size(needed))
 	}
 	if err := unix.Access(place, unix.W_OK); err != nil {
-		return failed(fix, "%s cannot be written: %v", place, err)
+		return failed(other, "%s cannot be written: %v", place, err)
 	}
 	return okay("%s free in %s", size(free), dir)
 }
