@@ -7,38 +7,50 @@ import (
 )
 
 // What the parts of a trial that have no set duration take on two cores, in
-// seconds. They make an estimate for a person, and decide nothing.
+// seconds, as measured with 100, 1,000 and 5,000 Services. They make an
+// estimate for a person, and decide nothing.
 const (
-	estimatedUp          = 3.0    // a control plane and its namespaces
-	estimatedDown        = 1.0    // and their removal
-	estimatedWriteRate   = 800.0  // API objects a second
-	estimatedFirstSync   = 1.0    // of a proxy with nothing to do
-	estimatedSyncRate    = 1000.0 // Services a second in a first sync
-	estimatedAgent       = 0.5    // start an agent, and collect from it
-	estimatedChangeRate  = 5000.0 // Services a second in a sync after a change
-	estimatedLastChange  = 2.0    // minSyncPeriod, and certainty about the last
-	estimatedVerifyAgain = 0.5
+	estimatedUp     = 2.4 // a control plane and its namespaces
+	estimatedRest   = 0.6 // reach pods, verify again, remove the cluster
+	estimatedAttach = 0.2 // the path programs
+
+	// Services become slower to write the more there are: each needs a free
+	// cluster IP.
+	estimatedWriteRate = 550.0 // Services a second, while there are few
+	estimatedWriteSlow = 2.5   // at crowd Services, beside that; grows with the square
+
+	estimatedColdStart = 0.75   // of a proxy with nothing to do
+	estimatedSyncRate  = 2500.0 // Services a second in a first sync, while there are few
+	estimatedSyncSlow  = 6.0    // at crowd Services, beside that; grows with the square
+
+	estimatedReadRate = 4000.0 // Services a second, to read the rules back
+	estimatedCollect  = 0.05   // from an agent
+	estimatedSettle   = 1.6    // minSyncPeriod, and certainty about the last change
+
+	crowd = 5000.0
 )
 
 // Estimate is how long a trial of a scenario takes at a point: the durations
-// that the scenario sets, plus
-//
-//	up + objects/writeRate + firstSync + Services/syncRate + agents
-//	   + (churn: lastChange + Services/changeRate) + verifyAgain + down
+// that the scenario sets, and what was measured for the rest.
 func Estimate(s *scenarios.Scenario, point scenarios.Point) time.Duration {
 	services := float64(point.Services)
-	seconds := estimatedUp + 2*services/estimatedWriteRate +
-		estimatedFirstSync + services/estimatedSyncRate +
-		estimatedVerifyAgain + estimatedDown
+	squared := services / crowd * services / crowd
+	seconds := estimatedUp + estimatedRest +
+		services/estimatedWriteRate + estimatedWriteSlow*squared +
+		estimatedColdStart + services/estimatedSyncRate + estimatedSyncSlow*squared +
+		services/estimatedReadRate
 	if c := s.Traffic.Connect; c != nil {
-		seconds += c.Warmup.Std().Seconds() + c.Duration.Std().Seconds() + estimatedAgent
+		seconds += c.Warmup.Std().Seconds() + c.Duration.Std().Seconds() + estimatedCollect
+	}
+	if s.Measures(scenarios.Path) {
+		seconds += estimatedAttach
 	}
 	if h := s.Traffic.HTTP; h != nil {
-		each := h.Warmup.Std().Seconds() + h.Duration.Std().Seconds() + estimatedAgent
+		each := h.Warmup.Std().Seconds() + h.Duration.Std().Seconds() + estimatedCollect
 		seconds += float64(len(h.Connections)) * each
 	}
 	if c := s.Churn; c != nil {
-		seconds += c.Duration.Std().Seconds() + estimatedLastChange + services/estimatedChangeRate + estimatedAgent
+		seconds += c.Duration.Std().Seconds() + estimatedSettle
 	}
 	return time.Duration(seconds * float64(time.Second))
 }
