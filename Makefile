@@ -1,6 +1,9 @@
 # svcbench: an index of what a developer or a user does with this repository.
 # Every recipe is short on purpose; what it runs can be run by hand.
 
+# sudo shortens PATH by the folders of Go and, for some users, of administrators.
+export PATH := $(PATH):/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin
+
 # Nothing below needs a version control system, but a build names its commit
 # where there is one.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
