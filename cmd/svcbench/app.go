@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"svcbench/internal/failure"
 )
@@ -83,11 +80,11 @@ Results go to standard output, talk to standard error. Exit codes: 0 ok,
   svcbench list scenarios     # what else there is`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		// Two typing mistakes away is still near enough to suggest.
-		SuggestionsMinimumDistance: 2,
-		Args:                       knownCommand,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       thisVersion().String(),
+		Args:          knownCommand,
+		RunE:          showHelp,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
@@ -95,8 +92,13 @@ Results go to standard output, talk to standard error. Exit codes: 0 ok,
 	addGroup(root, "Scenario files:", newValidate(streams), newSchema(streams))
 	addGroup(root, "This machine:", newDoctor(streams), newComponents(streams), newClean(streams))
 	root.AddCommand(newVersion(streams), newAgent(streams))
-	root.InitDefaultCompletionCmd()
+	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		// By itself it would take any shell's name.
+		completion.Args, completion.RunE = knownCommand, showHelp
+	}
 	classifyUsage(root)
 	return root
 }
@@ -108,56 +110,4 @@ func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
 		cmd.GroupID = title
 	}
 	root.AddCommand(commands...)
-}
-
-// knownCommand is the complaint about a command that does not exist.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("unknown command %q", args[0])
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
-	}
-	return errors.New(text)
-}
-
-// classifyUsage makes every complaint about flags and arguments a usage
-// error that names the help to read.
-func classifyUsage(cmd *cobra.Command) {
-	usage := func(cmd *cobra.Command, err error) error {
-		return failure.New(failure.Usage, err, fmt.Sprintf("`%s --help` explains it", cmd.CommandPath()))
-	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, flagError(err)) })
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usage(cmd, err)
-			}
-			return nil
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		classifyUsage(sub)
-	}
-}
-
-// flagError says in words what is wrong with a number.
-func flagError(err error) error {
-	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
-	if !ok {
-		return err
-	}
-	number, ok := errors.AsType[*strconv.NumError](err)
-	if !ok {
-		return err
-	}
-	problem := "is not a whole number"
-	switch {
-	case errors.Is(number, strconv.ErrRange):
-		problem = "is out of range"
-	case strings.HasPrefix(invalid.GetFlag().Value.Type(), "uint"):
-		problem = "is not a whole number above 0"
-	}
-	return fmt.Errorf("--%s: %q %s", invalid.GetFlag().Name, number.Num, problem)
 }

@@ -15,7 +15,7 @@ func newClean(streams Streams) *cobra.Command {
 		Long: `Removes the processes, network namespaces and work folders of runs that were
 killed before they could do it themselves. Runs that are under way, results and
 everything else on the machine stay as they are.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := requireRoot("removing namespaces"); err != nil {
 				return err

@@ -20,7 +20,7 @@ func newComponents(streams Streams) *cobra.Command {
 		Long: `Shows which of the programs a local cluster is made of are built, at which
 version, how big and where. They are built from the Go module proxy, once per
 version, into a folder that all runs share.`,
-		Args: cobra.NoArgs,
+		Args: knownCommand,
 	}
 	cmd.PersistentFlags().StringVar(&p.dir, "dir", "", "folder of built components (default: in the user's cache folder)")
 	cmd.PersistentFlags().StringVar(&p.use, "use", "", "folder with programs to use instead of building them")

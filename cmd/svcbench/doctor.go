@@ -23,7 +23,7 @@ func newDoctor(streams Streams) *cobra.Command {
 		Long: `Tries everything a run needs and prints, for what is missing, the command that
 repairs it: ✓ is well, ! makes results less complete or less certain, ✗ must be
 repaired. Exits with 5 if there is any ✗.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	output := addOutput(cmd, "text", "json")
 	out := addOut(cmd)

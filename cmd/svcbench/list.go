@@ -15,7 +15,7 @@ func newList(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [scenarios|modes|runs]",
 		Short: "List what there is: scenarios, modes or runs",
-		Args:  cobra.NoArgs,
+		Args:  knownCommand,
 	}
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error { return listScenarios(streams, output.value) }
@@ -27,7 +27,7 @@ func newListScenarios(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenarios",
 		Short: "List the built-in scenarios, the cheapest first",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 	}
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error { return listScenarios(streams, output.value) }
@@ -39,7 +39,7 @@ func newListModes(streams Streams) *cobra.Command {
 		Use:   "modes",
 		Short: "List the modes and whether they run on this machine",
 		Long:  "Tries every mode in a network namespace of its own, and says why one does not run.",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 	}
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

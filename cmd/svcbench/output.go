@@ -26,7 +26,7 @@ func (c *choice) Type() string { return strings.Join(c.allowed, "|") }
 // Set is part of pflag.Value.
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.allowed, s) {
-		return fmt.Errorf("must be one of %s", strings.Join(c.allowed, ", "))
+		return fmt.Errorf("must be %s", strings.Join(c.allowed, " or "))
 	}
 	c.value = s
 	return nil

@@ -43,6 +43,10 @@ func (p *programs) store() (*components.Store, error) {
 	store := components.NewStore(dir)
 	if p.use != "" {
 		store.UseDir(p.use)
+		dir = p.use
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, failure.New(failure.Usage, fmt.Errorf("look for components: %s is not a folder", dir), "name a folder, or none")
 	}
 	return store, nil
 }

@@ -24,7 +24,7 @@ RUN is a run directory, the name of a run in the folder of runs, or "latest".`,
 		Example: `  svcbench report latest
   svcbench report runs/20261127-051500-quick -o json
   svcbench report latest -o text --baseline nftables`,
-		Args: cobra.ExactArgs(1),
+		Args: oneRun,
 	}
 	output := addOutput(cmd, "files", "json", "markdown", "text")
 	out := addOut(cmd)
@@ -47,6 +47,13 @@ RUN is a run directory, the name of a run in the folder of runs, or "latest".`,
 		return printReport(streams, data, options, output.value)
 	}
 	return cmd
+}
+
+func oneRun(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("report takes one run, but got %d", len(args))
+	}
+	return nil
 }
 
 // printReport prints a report in one format.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -31,7 +32,7 @@ func newListRuns(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs in the folder of runs, the oldest first",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 	}
 	output := addOutput(cmd, "text", "json")
 	out := addOut(cmd)
@@ -58,7 +59,10 @@ func newListRuns(streams Streams) *cobra.Command {
 // is a damaged one is told.
 func listRuns(streams Streams, root string) ([]runRow, error) {
 	entries, err := os.ReadDir(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, failure.New(failure.Usage, fmt.Errorf("list runs: %s is not a folder", root), "name another one with --out")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, failure.New(failure.Environment, fmt.Errorf("list runs: %w", err), "name another folder with --out")
 	}
 	rows := []runRow{}

@@ -14,7 +14,7 @@ func newSchema(streams Streams) *cobra.Command {
 check and complete a scenario whose first line is
 # yaml-language-server: $schema=FILE`,
 		Example: "  svcbench schema > schema.json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			data, err := scenarios.Schema()
 			if err != nil {

@@ -18,7 +18,12 @@ func newValidate(streams Streams) *cobra.Command {
 mistake as file:line:column with the line and, for a misspelt key, the nearest
 right one. Exits with 2 if there is any.`,
 		Example: "  svcbench validate mine.yaml",
-		Args:    cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("validate needs the name of a file")
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			return validate(streams, args)
 		},

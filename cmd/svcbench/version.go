@@ -26,20 +26,29 @@ func newVersion(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of svcbench",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 	}
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		v := versionInfo{Version: version, Commit: commit, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+		v := thisVersion()
 		if output.value == "json" {
 			return writeJSON(streams.Out, v)
 		}
-		text := "svcbench " + v.Version
-		if v.Commit != "" {
-			text += " (" + v.Commit + ")"
-		}
-		_, err := fmt.Fprintf(streams.Out, "%s %s %s/%s\n", text, v.Go, v.OS, v.Arch)
+		_, err := fmt.Fprintln(streams.Out, v)
 		return err
 	}
 	return cmd
+}
+
+func thisVersion() versionInfo {
+	return versionInfo{Version: version, Commit: commit, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+}
+
+// String is the version on one line.
+func (v versionInfo) String() string {
+	text := "svcbench " + v.Version
+	if v.Commit != "" {
+		text += " (" + v.Commit + ")"
+	}
+	return fmt.Sprintf("%s %s %s/%s", text, v.Go, v.OS, v.Arch)
 }
