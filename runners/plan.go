@@ -50,7 +50,7 @@ func NewPlan(scs []scenarios.Scenario, support []clusters.Support) (*Plan, error
 	asked, included := map[scenarios.Mode]bool{}, map[scenarios.Mode]bool{}
 	for _, s := range scs {
 		if slices.ContainsFunc(p.Scenarios, func(o scenarios.Scenario) bool { return o.Name == s.Name }) {
-			return nil, failure.New(failure.Usage, fmt.Errorf("scenario %q is named twice", s.Name), "run a scenario once, with more --blocks if that is what you want")
+			return nil, failure.New(failure.Usage, fmt.Errorf("scenario %q is named twice", s.Name), "name a scenario once (--blocks repeats it), and give two files two names")
 		}
 		modes, because := runnable(&s, support)
 		for _, m := range wanted(&s, support) {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"svcbench/internal/failure"
 )
@@ -66,7 +67,11 @@ func Source(name string) ([]byte, error) {
 // unknown name, a file that cannot be read, or a Problems.
 func Load(nameOrPath string) (*Scenario, error) {
 	if !isPath(nameOrPath) {
-		return loadBuiltin(nameOrPath)
+		s, err := loadBuiltin(nameOrPath)
+		if info, statErr := os.Stat(nameOrPath); err != nil && statErr == nil && info.Mode().IsRegular() {
+			err = failure.New(failure.Usage, err, fmt.Sprintf("if you mean the file, write ./%s", nameOrPath))
+		}
+		return s, err
 	}
 	data, err := readFile(nameOrPath)
 	if err != nil {
@@ -99,8 +104,11 @@ func readFile(name string) ([]byte, error) {
 }
 
 func readHint(err error) string {
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "`svcbench list` shows the built-in scenarios, which are named without .yaml"
+	case errors.Is(err, syscall.EISDIR):
+		return "name a file in that folder"
 	}
 	return ""
 }

@@ -32,7 +32,7 @@ func (o Overrides) Apply(s *Scenario) error {
 	if len(o.Modes) > 0 {
 		changed.Modes = slices.Clone(o.Modes)
 		if !slices.Contains(o.Modes, s.Baseline) {
-			changed.Baseline = defaultBaseline(o.Modes)
+			changed.Baseline = "" // the default for the new modes
 		}
 	}
 	if len(o.Points) > 0 {
