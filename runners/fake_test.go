@@ -218,9 +218,10 @@ type fakeProxy struct {
 	listen  func() (net.Listener, error)
 	onStart func()
 	rules   error // why they cannot be read
-	silent  bool  // it has no metrics
-	syncs   atomic.Int64
-	next    atomic.Int64
+	// scrape reads other metrics than those of a proxy that has synced.
+	scrape func() (map[string]*dto.MetricFamily, error)
+	syncs  atomic.Int64
+	next   atomic.Int64
 }
 
 func (p *fakeProxy) Start(ctx context.Context) (int64, error) {
@@ -311,17 +312,22 @@ func (p *fakeProxy) Rules(ctx context.Context) (clusters.Rules, error) {
 }
 
 func (p *fakeProxy) Metrics(context.Context) (map[string]*dto.MetricFamily, error) {
-	if p.silent {
-		return nil, nil
+	if p.scrape != nil {
+		return p.scrape()
 	}
-	n := p.syncs.Add(1)
+	return metricsAfter(p.syncs.Add(1)), nil
+}
+
+// metricsAfter returns the metrics of a proxy after n syncs for IPv4 of half a
+// second each, and many for IPv6.
+func metricsAfter(n int64) map[string]*dto.MetricFamily {
 	histogram := func(family string, count int64) *dto.Metric {
 		return &dto.Metric{
 			Label:     []*dto.LabelPair{{Name: new("ip_family"), Value: new(family)}},
 			Histogram: &dto.Histogram{SampleCount: new(uint64(count)), SampleSum: new(float64(count) / 2)},
 		}
 	}
-	return map[string]*dto.MetricFamily{syncMetric: {Metric: []*dto.Metric{histogram("IPv4", n), histogram("IPv6", 1000)}}}, nil
+	return map[string]*dto.MetricFamily{syncMetric: {Metric: []*dto.Metric{histogram("IPv4", n), histogram("IPv6", 1000)}}}
 }
 
 // recorder is an Observer that notes what it is told, and minds the rules.

@@ -1,6 +1,7 @@
 package runners
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -19,8 +20,9 @@ const (
 	// syncPause is the time between two looks at the metric.
 	syncPause = 50 * time.Millisecond
 	// syncTimeout is how long the first sync may take to end after traffic
-	// has said that its rules are there.
-	syncTimeout = 10 * time.Second
+	// has said that its rules are there: on a busy machine, the programs that
+	// load the rules of thousands of Services take seconds to finish.
+	syncTimeout = time.Minute
 )
 
 // costs is what the proxy had used by certain moments.
@@ -28,8 +30,6 @@ type costs struct {
 	// start is after the first sync, before and after are around the churn.
 	start, before, after clusters.Usage
 	syncs                struct{ before, after syncs }
-	// noMetric is why there is no metric of syncs.
-	noMetric string
 }
 
 // syncs is the number of syncs since the proxy was started, and how long they
@@ -37,6 +37,7 @@ type costs struct {
 type syncs struct {
 	count   uint64
 	seconds float64
+	unknown error // why there are no such figures
 }
 
 // usage returns what the proxy has used, if anybody wants to know.
@@ -51,10 +52,10 @@ func (f *inFlight) usage(ctx context.Context) (clusters.Usage, error) {
 	return u, nil
 }
 
-// syncs returns the proxy's own metric of syncs, if anybody wants to know and
-// it has one.
+// syncs returns the proxy's own metric of syncs, if anybody wants to know. The
+// error is the end of ctx.
 func (f *inFlight) syncs(ctx context.Context) (syncs, error) {
-	if !measuresProxy(f) || f.cost.noMetric != "" {
+	if !measuresProxy(f) {
 		return syncs{}, nil
 	}
 	families, err := f.cluster.Proxy().Metrics(ctx)
@@ -62,16 +63,14 @@ func (f *inFlight) syncs(ctx context.Context) (syncs, error) {
 	case ctx.Err() != nil:
 		return syncs{}, context.Cause(ctx)
 	case err != nil:
-		f.cost.noMetric = fmt.Sprintf("the proxy's metrics could not be read: %v", err)
-		return syncs{}, nil
-	case families[syncMetric] == nil:
-		f.cost.noMetric = "the proxy has no metric " + syncMetric
-		return syncs{}, nil
+		return syncs{unknown: err}, nil
 	}
 	return countSyncs(families[syncMetric]), nil
 }
 
 // countSyncs adds up the metric of IPv4: the proxy for IPv6 has nothing to do.
+// A family that is nil has none: kube-proxy shows it only after a first sync.
+// A family that is nil has none: kube-proxy shows it only after a first sync.
 func countSyncs(family *dto.MetricFamily) syncs {
 	var s syncs
 	for _, m := range family.GetMetric() {
@@ -96,38 +95,42 @@ func ofIPv6(m *dto.Metric) bool {
 // costOfStart notes what the proxy has used to converge: once it has counted
 // its first sync, for the time of a program that it ran for that counts only
 // when the program has ended, which is after its rules work.
-func (f *inFlight) costOfStart(ctx context.Context) (err error) {
+func (f *inFlight) costOfStart(ctx context.Context) error {
 	if !measuresProxy(f) {
 		return nil
 	}
-	if err := f.awaitFirstSync(ctx); err != nil {
+	first, err := f.awaitFirstSync(ctx)
+	if err != nil {
 		return err
+	}
+	if first.unknown != nil {
+		f.missing(results.ProxySyncFirst, first.unknown.Error())
+		f.warn(results.ProxyCPUStart, "the end of the proxy's first sync is not known: its CPU time may be incomplete")
+	} else {
+		f.scalar(results.ProxySyncFirst, "s", first.seconds)
 	}
 	f.cost.start, err = f.usage(ctx)
 	return err
 }
 
-// awaitFirstSync records how long the proxy was syncing until convergence.
-func (f *inFlight) awaitFirstSync(ctx context.Context) error {
+// awaitFirstSync returns the metric of syncs once it has counted one, which is
+// at the end of a sync and so somewhat after its rules work.
+func (f *inFlight) awaitFirstSync(ctx context.Context) (syncs, error) {
 	deadline := time.Now().Add(syncTimeout)
 	for {
 		s, err := f.syncs(ctx)
 		switch {
-		case err != nil:
-			return err
-		case f.cost.noMetric != "":
-			f.missing(results.ProxySyncFirst, f.cost.noMetric)
-			return nil
-		case s.count > 0:
-			f.scalar(results.ProxySyncFirst, "s", s.seconds)
-			return nil
+		case err != nil, s.count > 0:
+			return s, err
+		case time.Now().After(deadline) && s.unknown == nil:
+			s.unknown = fmt.Errorf("the proxy's metric %s had counted no sync %v after traffic had converged", syncMetric, syncTimeout)
+			return s, nil
 		case time.Now().After(deadline):
-			f.missing(results.ProxySyncFirst, fmt.Sprintf("the proxy had counted no sync %v after it had converged", syncTimeout))
-			return nil
+			return s, nil
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return s, context.Cause(ctx)
 		case <-time.After(syncPause):
 		}
 	}
@@ -139,25 +142,29 @@ func proxyCost(ctx context.Context, f *inFlight) error {
 	if err != nil {
 		return err
 	}
-	c := f.cost
 	f.scalar(results.ProxyCPU, "s", end.CPU.Seconds())
-	f.scalar(results.ProxyCPUStart, "s", c.start.CPU.Seconds())
+	f.scalar(results.ProxyCPUStart, "s", f.cost.start.CPU.Seconds())
 	f.scalar(results.ProxyRSS, "bytes", float64(end.MaxRSS))
-	if !churns(f) {
-		return nil
+	if churns(f) {
+		f.scalar(results.ProxyCPUChurn, "s", (f.cost.after.CPU - f.cost.before.CPU).Seconds())
+		f.costOfSyncs()
 	}
-	f.scalar(results.ProxyCPUChurn, "s", (c.after.CPU - c.before.CPU).Seconds())
-	if c.noMetric != "" {
-		f.missing(results.ProxySyncChurn, c.noMetric)
-		f.missing(results.ProxySyncCount, c.noMetric)
-		return nil
+	return nil
+}
+
+// costOfSyncs records the syncs during churn by the proxy's own metric.
+func (f *inFlight) costOfSyncs() {
+	before, after := f.cost.syncs.before, f.cost.syncs.after
+	if unknown := cmp.Or(before.unknown, after.unknown); unknown != nil {
+		f.missing(results.ProxySyncChurn, unknown.Error())
+		f.missing(results.ProxySyncCount, unknown.Error())
+		return
 	}
-	count := c.syncs.after.count - c.syncs.before.count
+	count := after.count - before.count
 	f.scalar(results.ProxySyncCount, "count", float64(count))
 	if count == 0 {
 		f.missing(results.ProxySyncChurn, "the proxy counted no sync during the churn")
-		return nil
+		return
 	}
-	f.scalar(results.ProxySyncChurn, "s", (c.syncs.after.seconds-c.syncs.before.seconds)/float64(count))
-	return nil
+	f.scalar(results.ProxySyncChurn, "s", (after.seconds-before.seconds)/float64(count))
 }
