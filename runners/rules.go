@@ -35,17 +35,10 @@ func readRules(ctx context.Context, f *inFlight) error {
 }
 
 // classify sorts the Services of the population by their place in the order of
-// the rules, which also has others; nil means that there is no such order, and
-// that their cluster IPs decide.
+// the rules, which also has others. If it has none of them there is no such
+// order, and their cluster IPs decide.
 func (f *inFlight) classify(rules []netip.Addr) *position.Classes {
 	n := f.population.Services()
-	if rules == nil {
-		order := make([]netip.Addr, n)
-		for i := range order {
-			order[i] = f.population.ClusterIP(i)
-		}
-		return position.New(order, false)
-	}
 	order := make([]netip.Addr, 0, n)
 	found := make(map[netip.Addr]bool, n)
 	for _, ip := range rules {
@@ -53,6 +46,12 @@ func (f *inFlight) classify(rules []netip.Addr) *position.Classes {
 			found[ip] = true
 			order = append(order, ip)
 		}
+	}
+	if len(order) == 0 {
+		for i := range n {
+			order = append(order, f.population.ClusterIP(i))
+		}
+		return position.New(order, false)
 	}
 	if len(order) < n {
 		f.warn("", "the order of the rules has %d of %d Services: only these get traffic", len(order), n)

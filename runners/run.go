@@ -147,21 +147,22 @@ func (r *run) trial(ctx context.Context, t Trial) error {
 		return err
 	}
 	record, failed := runTrial(ctx, r.provider, t, filepath.Join(dir, results.LogFolder), r.observer)
+	// A message may name a log, whose folder gets its lasting name below.
+	lasting := strings.NewReplacer(dir, results.TrialDir(r.writer.Dir(), t.ID))
+	record.Error = lasting.Replace(record.Error)
 	r.observer.TrialEnded(record, time.Since(start))
 	if failed != nil && ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), r.writer.Discard(t.ID))
 	}
-	// A message may name a log, whose folder now gets its lasting name.
-	record.Error = strings.ReplaceAll(record.Error, dir, results.TrialDir(r.writer.Dir(), t.ID))
 	if err := r.writer.Commit(record); err != nil {
 		return errors.Join(err, r.writer.Discard(t.ID))
 	}
-	return r.count(record, failed)
+	return r.count(record, failed, lasting.Replace(failure.HintOf(failed)))
 }
 
-// count counts a trial that is stored; failed is its error, if any. The error
-// returned is why the run cannot go on.
-func (r *run) count(t *results.Trial, failed error) error {
+// count counts a trial that is stored; failed is its error, if any, and hint
+// the next step. The error returned is why the run cannot go on.
+func (r *run) count(t *results.Trial, failed error, hint string) error {
 	if failed == nil {
 		r.out.Complete++
 		r.inARow = 0
@@ -172,9 +173,9 @@ func (r *run) count(t *results.Trial, failed error) error {
 	r.inARow++
 	switch {
 	case failure.CodeOf(failed) == failure.Environment:
-		return failed
+		return failure.New(failure.Environment, errors.New(t.Error), hint)
 	case errors.Is(failed, unix.ENOSPC), errors.Is(failed, unix.EDQUOT):
-		return failure.New(failure.Environment, failed, "free some space (`df -h`)")
+		return failure.New(failure.Environment, errors.New(t.Error), "free some space (`df -h`), or choose other disks with TMPDIR and --out")
 	case r.inARow == failuresInARow:
 		return fmt.Errorf("%d trials in a row failed, the last because: %s", failuresInARow, t.Error)
 	}

@@ -223,7 +223,6 @@ traffic: {connect: {rate: 200, warmup: 10ms, duration: 100ms}}
 	p := &fakeProvider{prepare: func(c *fakeCluster) {
 		c.inNamespace()
 		c.pathSays("unsupported", nil)
-		c.proxy.silent = true
 		c.proxy.rules = errors.New("nft said no")
 	}}
 	_, data, err := measure(t.Context(), t, p, &recorder{}, s)
@@ -235,7 +234,7 @@ traffic: {connect: {rate: 200, warmup: 10ms, duration: 100ms}}
 		missing[m.Metric] = m.Because
 	}
 	for metric, because := range map[string]string{
-		results.Path: "the kernel is too old", results.Rules: "nft said no", results.ProxySyncFirst: "no metric",
+		results.Path: "the kernel is too old", results.Rules: "nft said no",
 	} {
 		if !strings.Contains(missing[metric], because) {
 			t.Errorf("%s is missing because %q, want %q", metric, missing[metric], because)
@@ -270,7 +269,7 @@ func TestRunFailures(t *testing.T) {
 		}, failure.Invalid, 1, "trials/0001-cold-5x2-iptables-b1/logs/etcd.log"},
 		{"the disk is full", 5, func(c *fakeCluster) { c.refuse = fmt.Errorf("start etcd: %w", unix.ENOSPC) }, failure.Environment, 1, "no space left"},
 		{"not fit", 5, func(c *fakeCluster) {
-			c.refuse = failure.New(failure.Environment, errors.New("kube-proxy is not built"), "run make components")
+			c.refuse = failure.New(failure.Environment, errors.New("kube-proxy is not built"), "read "+c.config.LogDir)
 		}, failure.Environment, 1, "kube-proxy is not built"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -282,6 +281,9 @@ func TestRunFailures(t *testing.T) {
 			out, data, err := measure(t.Context(), t, p, o, coldOnly(t, c.blocks))
 			if failure.CodeOf(err) != c.code || !strings.Contains(fmt.Sprint(err), c.say) {
 				t.Errorf("error %v (code %d), want code %d and %q", err, failure.CodeOf(err), c.code, c.say)
+			}
+			if text := fmt.Sprint(err) + failure.HintOf(err); strings.Contains(text, ".tmp") {
+				t.Errorf("%s names a folder that is there no more", text)
 			}
 			if p.started != c.started || out.Failed != c.started || len(data.Trials) != c.started {
 				t.Errorf("%d clusters, %d failed, %d stored; want %d", p.started, out.Failed, len(data.Trials), c.started)
