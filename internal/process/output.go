@@ -24,7 +24,11 @@ const lastWords = time.Second
 // error is then the cause of ctx.
 func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, stdin []byte, path string, args ...string) ([]byte, error) {
 	name := filepath.Base(path)
-	cmd := exec.CommandContext(ctx, path, args...)
+	found, err := lookPath(path)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", name, err)
+	}
+	cmd := exec.CommandContext(ctx, found, args...)
 	cmd.Env = baseEnv()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
@@ -35,7 +39,7 @@ func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, stdin []byte
 	if err := l.do(func() error { return startIn(ns, p) }); err != nil {
 		return nil, fmt.Errorf("run %s: %w", name, err)
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	switch {
 	case err == nil:
 		return out.Bytes(), nil

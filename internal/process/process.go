@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -134,7 +135,11 @@ func (l *Launcher) Start(ctx context.Context, spec Spec) (*Process, error) {
 // prepare builds the command; the files returned are the parent's copies of
 // what the child inherits.
 func prepare(spec Spec) (*Process, []*os.File, error) {
-	cmd := exec.Command(spec.Path, spec.Args...)
+	path, err := lookPath(spec.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.Command(path, spec.Args...)
 	cmd.Env = append(baseEnv(), spec.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p := &Process{name: spec.Name, cmd: cmd, log: spec.Log, done: make(chan struct{})}
@@ -237,22 +242,21 @@ func (p *Process) Err() error {
 	if p.err == nil {
 		return nil
 	}
+	err := fmt.Errorf("%s ended: %w%s", p.name, p.err, p.killer())
 	if tail := p.logTail(); tail != "" {
-		return fmt.Errorf("%s ended: %w; the end of its log %s:\n%s", p.name, p.err, p.log, tail)
+		return fmt.Errorf("%w; the end of its log %s:\n%s", err, p.log, tail)
 	}
-	return fmt.Errorf("%s ended: %w", p.name, p.err)
+	return err
 }
 
-// Usage returns what the kernel counted for the ended process and the
-// children it waited for; nil while it runs.
-func (p *Process) Usage() *syscall.Rusage {
-	select {
-	case <-p.done:
-	default:
-		return nil
+// killer says who may have killed the process, which then has said nothing
+// itself; empty if nobody did, or Stop.
+func (p *Process) killer() string {
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() || status.Signal() != unix.SIGKILL || p.forced.Load() {
+		return ""
 	}
-	usage, _ := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return usage
+	return " (by the kernel if memory ran out, see dmesg)"
 }
 
 // Stop asks the process to end, kills it after grace and returns when it and
@@ -321,12 +325,33 @@ func (p *Process) logTail() string {
 // baseEnv is what every child gets: nothing of the user's settings that
 // could change how it behaves (KUBECONFIG, GODEBUG, proxies).
 func baseEnv() []string {
-	env := []string{"LANG=C", "HOME=/nonexistent"}
-	path := os.Getenv("PATH")
-	if !strings.Contains(path, "/sbin") {
-		path += ":/usr/local/sbin:/usr/sbin:/sbin"
+	return []string{"LANG=C", "HOME=/nonexistent", "PATH=" + strings.Join(searchPath(), string(filepath.ListSeparator))}
+}
+
+// searchPath is the user's PATH and, because sudo and su leave them out for
+// some, the folders of programs for root.
+func searchPath() []string {
+	var dirs []string
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/sbin", "/usr/sbin", "/sbin") {
+		if filepath.IsAbs(dir) && !slices.Contains(dirs, dir) { // others would depend on the working directory
+			dirs = append(dirs, dir)
+		}
 	}
-	return append(env, "PATH="+path)
+	return dirs
+}
+
+// lookPath finds a program where children would find it. The error is an
+// exec.ErrNotFound.
+func lookPath(program string) (string, error) {
+	if filepath.Base(program) != program {
+		return program, nil
+	}
+	for _, dir := range searchPath() {
+		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+			return path, nil
+		}
+	}
+	return "", &exec.Error{Name: program, Err: exec.ErrNotFound}
 }
 
 func monotonic() int64 {

@@ -116,14 +116,51 @@ func TestLogAndEnd(t *testing.T) {
 	if all, err := os.ReadFile(log); err != nil || !strings.HasPrefix(string(all), "line 0\n") {
 		t.Errorf("log begins with %.20q, %v", all, err)
 	}
-	if p.Usage() == nil || p.Started() == 0 {
-		t.Errorf("Usage = %v, Started = %d", p.Usage(), p.Started())
+	if p.Started() == 0 {
+		t.Error("Started = 0")
 	}
 	if good := shell(t, l, "exit 0", process.Spec{}); true {
 		<-good.Done()
 		if err := good.Err(); err != nil {
 			t.Errorf("Err = %v for status 0", err)
 		}
+	}
+}
+
+// Whom the kernel kills to get memory leaves no words.
+func TestKilledByAnother(t *testing.T) {
+	p := shell(t, newLauncher(t), "kill -KILL $$", process.Spec{})
+	<-p.Done()
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "signal: killed (by the kernel") {
+		t.Errorf("Err = %v", err)
+	}
+	stopped := shell(t, newLauncher(t), "sleep 1000", process.Spec{})
+	stopped.Stop(0)
+	if err := stopped.Err(); err == nil || strings.Contains(err.Error(), "kernel") {
+		t.Errorf("Err after Stop = %v", err)
+	}
+}
+
+// Programs for root are found also where the user's PATH does not lead, and
+// none in the working directory.
+func TestSearchPath(t *testing.T) {
+	here := t.TempDir()
+	if err := os.WriteFile(filepath.Join(here, "nft"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(here)
+	t.Setenv("PATH", "/usr/local/sbin:.:/usr/bin:/bin:")
+	l := newLauncher(t)
+	out, err := l.Output(t.Context(), nil, nil, "sh", "-c", "echo $PATH")
+	if want := "/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin\n"; err != nil || string(out) != want {
+		t.Errorf("PATH is %q, %v; want %q", out, err, want)
+	}
+	t.Setenv("PATH", "")
+	if _, err := l.Output(t.Context(), nil, nil, "chroot", "--version"); err != nil { // in /usr/sbin
+		t.Error(err)
+	}
+	if _, err := l.Output(t.Context(), nil, nil, "no-such-program"); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("Output of a program that is missing = %v", err)
 	}
 }
 
