@@ -69,13 +69,9 @@ func read(parts ...string) (string, error) {
 
 // run is Machine.Run for the real machine. Nothing it is used for takes long.
 func run(ctx context.Context, program string, args ...string) ([]byte, error) {
-	path, err := lookPath(program)
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
@@ -83,21 +79,6 @@ func run(ctx context.Context, program string, args ...string) ([]byte, error) {
 		return out.Bytes(), fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, bytes.TrimSpace(complaint.Bytes()))
 	}
 	return out.Bytes(), nil
-}
-
-// lookPath finds a program also in the folders of administrators, which the
-// PATH of others often lacks.
-func lookPath(program string) (string, error) {
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path, nil
-	}
-	for _, folder := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
-		if path, err := exec.LookPath(filepath.Join(folder, program)); err == nil {
-			return path, nil
-		}
-	}
-	return "", err
 }
 
 // notInstalled reports whether err of Machine.Run means that the program is
