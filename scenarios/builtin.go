@@ -109,6 +109,8 @@ func readHint(err error) string {
 		return "`svcbench list` shows the built-in scenarios, which are named without .yaml"
 	case errors.Is(err, syscall.EISDIR):
 		return "name a file in that folder"
+	case errors.Is(err, fs.ErrPermission):
+		return "make the file readable"
 	}
 	return ""
 }

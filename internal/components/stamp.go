@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"svcbench/internal/failure"
 )
 
 const stampFile = "stamp.json"
@@ -66,7 +68,7 @@ func (s *Store) check(ctx context.Context, m module, gocmd *goCommand) (checked,
 		return missing, nil
 	}
 	if err != nil {
-		return missing, fmt.Errorf("read how it was built: %w", err)
+		return missing, failure.New(failure.Environment, fmt.Errorf("read how it was built: %w", err), nextStep("", err.Error(), s.dir))
 	}
 	found := checked{state: Stale}
 	if err := json.Unmarshal(text, &found.stamp); err != nil {
