@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"syscall"
@@ -30,11 +31,20 @@ func Clean(ctx context.Context, report func(string)) error {
 			report(prefix)
 		}
 	}
-	return errors.Join(errs...)
+	err = errors.Join(errs...)
+	if errors.Is(err, fs.ErrPermission) {
+		return notFit(err, doctor)
+	}
+	return err
 }
 
 // Leftovers lists the prefixes under which a killed run has left something.
 func Leftovers() ([]string, error) {
+	// In this order, because a cluster has its file before its namespaces.
+	namespaces, err := netns.List("svcbench-")
+	if err != nil {
+		return nil, err
+	}
 	registered, err := owners()
 	if err != nil {
 		return nil, err
@@ -51,10 +61,6 @@ func Leftovers() ([]string, error) {
 		}
 	}
 	// Namespaces whose file was removed by somebody else.
-	namespaces, err := netns.List("svcbench-")
-	if err != nil {
-		return nil, err
-	}
 	for _, name := range namespaces {
 		if m := ownedName.FindStringSubmatch(name); m != nil && !slices.Contains(registered, m[1]) && !slices.Contains(left, m[1]) {
 			left = append(left, m[1])
@@ -63,7 +69,8 @@ func Leftovers() ([]string, error) {
 	return left, nil
 }
 
-// cleanOne removes one cluster unless it has an owner after all.
+// cleanOne removes one cluster unless it has an owner after all, and says
+// whether there was anything to remove.
 func cleanOne(prefix string) (bool, error) {
 	o, err := adopt(prefix)
 	if err != nil {
@@ -74,11 +81,11 @@ func cleanOne(prefix string) (bool, error) {
 			return false, nil // it lives
 		}
 	}
-	err = removeNamespaces(prefix)
+	n, err := removeNamespaces(prefix)
 	if o != nil {
-		err = errors.Join(err, o.discard())
+		return true, errors.Join(err, o.discard())
 	}
-	return true, err
+	return n > 0, err
 }
 
 // discard is release for an owner whose work folder may not be known.
@@ -90,23 +97,25 @@ func (o *owner) discard() error {
 }
 
 // removeNamespaces kills every process in the namespaces of a prefix and
-// removes them.
-func removeNamespaces(prefix string) error {
+// removes them. It returns how many there were.
+func removeNamespaces(prefix string) (int, error) {
 	names, err := netns.List(prefix + "-")
 	if err != nil {
-		return err
+		return 0, err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !ownedName.MatchString(name) })
 	var errs []error
 	for _, name := range names {
-		if ownedName.MatchString(name) {
-			errs = append(errs, removeNamespace(name))
-		}
+		errs = append(errs, removeNamespace(name))
 	}
-	return errors.Join(errs...)
+	return len(names), errors.Join(errs...)
 }
 
 func removeNamespace(name string) error {
 	ns, err := netns.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody else has just removed it
+	}
 	if err != nil {
 		return err
 	}

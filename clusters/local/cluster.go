@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -17,6 +18,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/verify"
+	"svcbench/internal/failure"
 	"svcbench/internal/process"
 )
 
@@ -69,7 +71,7 @@ func (c *cluster) up(ctx context.Context) error {
 
 func (c *cluster) makeNetwork(context.Context) (err error) {
 	if c.network, err = newNetwork(c.owner.prefix); err != nil {
-		return err
+		return notFit(err, doctor)
 	}
 	if c.credentials, err = newCredentials(c.owner.work, controlAddr.Addr()); err != nil {
 		return err
@@ -77,10 +79,13 @@ func (c *cluster) makeNetwork(context.Context) (err error) {
 	return c.writeKubeconfig()
 }
 
-// startBackends starts what answers on every pod IP. It lives as long as the
-// cluster, not as the context of Start.
+// startBackends starts what answers on every pod IP. Once it has started it
+// lives as long as the cluster, not as the context of Start.
 func (c *cluster) startBackends(ctx context.Context) (err error) {
-	c.backends, err = backend.Start(context.WithoutCancel(ctx), c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	started := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
+	defer started()
+	c.backends, err = backend.Start(life, c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
 	return err
 }
 
@@ -99,7 +104,21 @@ func (c *cluster) watch(done <-chan struct{}, why func() error, name string) {
 	if err == nil {
 		err = fmt.Errorf("%s ended by itself", name)
 	}
-	c.die(err)
+	c.die(blameDisk(err, c.owner.work, c.config.LogDir))
+}
+
+// blameDisk returns err, with the next step if one of the folders has hardly
+// any space left: the programs themselves end in many ways then.
+func blameDisk(err error, folders ...string) error {
+	const hardly = 64 << 20 // the pieces in which etcd takes space for its log
+	for _, dir := range folders {
+		var st unix.Statfs_t
+		if unix.Statfs(dir, &st) == nil && st.Blocks > 0 && st.Bavail*uint64(st.Bsize) < hardly {
+			return failure.New(failure.Environment, fmt.Errorf("the disk of %s is full: %w", dir, err),
+				"free some space there (`df -h`), or choose other disks with TMPDIR and --out")
+		}
+	}
+	return err
 }
 
 // die makes err the reason why the cluster died, unless it is being closed or
@@ -210,13 +229,12 @@ func (c *cluster) Close(context.Context) error {
 		}
 	}
 	c.launcher.Close()
-	var errs []error
+	// Programs that a killed proxy had started, and agents still there.
+	_, err := removeNamespaces(c.owner.prefix)
 	if c.network != nil {
-		// Programs that a killed proxy had started, and agents still there.
-		errs = append(errs, removeNamespaces(c.owner.prefix), c.network.close())
+		err = errors.Join(err, c.network.close())
 	}
-	errs = append(errs, c.owner.release())
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(err, c.owner.release()); err != nil {
 		return fmt.Errorf("remove cluster %s: %w", c.owner.prefix, err)
 	}
 	return nil

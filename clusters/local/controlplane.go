@@ -70,6 +70,9 @@ func (c *cluster) startAPIServer(ctx context.Context) error {
 			// The limits of the server, not its fairness between clients,
 			// should decide how fast a population is written.
 			"--enable-priority-and-fairness=false", "--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000",
+			// Old revisions are not worth the work in the middle of a
+			// measurement: the data lives as long as the trial.
+			"--etcd-compaction-interval=0",
 			// No Service that the scenario does not know.
 			"--endpoint-reconciler-type=none",
 		},

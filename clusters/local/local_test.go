@@ -27,6 +27,7 @@ import (
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/verify"
 	"svcbench/internal/components"
+	"svcbench/internal/failure"
 	"svcbench/scenarios"
 )
 
@@ -346,6 +347,21 @@ func TestClean(t *testing.T) {
 	before.same(t, machineNow(t, temp))
 }
 
+// small returns a folder on a disk of its own that is too small for etcd.
+func small(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // A cluster that cannot start says why and leaves nothing.
 func TestStartFails(t *testing.T) {
 	p, temp := newProvider(t)
@@ -354,11 +370,24 @@ func TestStartFails(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no licence >&2\nexit 3\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	good := p.options.Binaries[apiserverBinary]
 	p.options.Binaries[apiserverBinary] = broken
 	_, err := p.Start(t.Context(), clusters.Config{Name: "test", Mode: scenarios.IPTables, LogDir: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "no licence") {
 		t.Errorf("got %v, want the last words of the API server", err)
 	}
+	p.options.Binaries[apiserverBinary] = good
+	p.options.TempDir = filepath.Join(temp, "missing")
+	_, err = p.Start(t.Context(), clusters.Config{Name: "test", Mode: scenarios.IPTables, LogDir: t.TempDir()})
+	if failure.CodeOf(err) != failure.Environment || !strings.Contains(failure.HintOf(err), "TMPDIR") {
+		t.Errorf("without a folder for temporary files: %v, next: %s", err, failure.HintOf(err))
+	}
+	p.options.TempDir = small(t)
+	_, err = p.Start(t.Context(), clusters.Config{Name: "test", Mode: scenarios.IPTables, LogDir: t.TempDir()})
+	if failure.CodeOf(err) != failure.Environment || !strings.Contains(fmt.Sprint(err), "is full") {
+		t.Errorf("on a full disk: %v", err)
+	}
+	p.options.TempDir = temp
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Start(ctx, clusters.Config{Name: "test", Mode: scenarios.IPTables, LogDir: t.TempDir()}); !errors.Is(err, context.Canceled) {

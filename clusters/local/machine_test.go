@@ -1,11 +1,14 @@
 package local
 
 import (
+	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +34,8 @@ func machineNow(t *testing.T, temp string) machine {
 	if m.Owners, err = owners(); err != nil {
 		t.Fatal(err)
 	}
+	m.Namespaces = slices.DeleteFunc(m.Namespaces, ofOthers)
+	m.Owners = slices.DeleteFunc(m.Owners, ofOthers)
 	m.WorkFolders, _ = filepath.Glob(filepath.Join(temp, "svcbench-*"))
 	m.Processes = processesOf(t, temp)
 	m.Links = output(t, "ip", "-o", "address") + output(t, "ip", "route", "show", "table", "all") + output(t, "ip", "-o", "link")
@@ -45,6 +50,26 @@ func machineNow(t *testing.T, temp string) machine {
 		})
 	}
 	return m
+}
+
+// ofOthers reports whether a namespace, or an owner's file, is that of another
+// test or run that is under way beside this one.
+func ofOthers(name string) bool {
+	if strings.HasPrefix(name, "svcbench-test-") {
+		return true
+	}
+	prefix := name
+	if m := ownedName.FindStringSubmatch(name); m != nil {
+		prefix = m[1]
+	}
+	text, err := os.ReadFile((&owner{prefix: prefix}).path())
+	if err != nil { // without an owner it is a leftover, or has just gone
+		_, gone := os.Stat(filepath.Join(netns.Folder, name))
+		return gone != nil
+	}
+	var r record
+	err = json.Unmarshal(text, &r)
+	return err == nil && r.PID != os.Getpid() && syscall.Kill(r.PID, 0) == nil
 }
 
 // same fails the test unless the machine is as before.

@@ -45,23 +45,42 @@ func newOwner(temp string) (_ *owner, err error) {
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails
 	o := &owner{prefix: "svcbench-" + hex.EncodeToString(random[:])}
-	if err := os.MkdirAll(registry, 0o755); err != nil {
-		return nil, failure.New(failure.Environment, fmt.Errorf("register a cluster: %w", err), "run svcbench as root")
+	// Whoever cleans up may do so from another working directory.
+	if temp, err = filepath.Abs(temp); err != nil {
+		return nil, fmt.Errorf("find the folder for temporary files: %w", err)
 	}
 	o.work = filepath.Join(temp, o.prefix)
 	if err := o.register(); err != nil {
-		return nil, fmt.Errorf("register a cluster: %w", err)
+		return nil, notFit(fmt.Errorf("register a cluster in %s: %w", registry, err), "make "+registry+" a folder that can be written and has some space")
 	}
-	if err := os.MkdirAll(o.work, 0o700); err != nil {
-		err = failure.New(failure.Environment, fmt.Errorf("make work folder: %w", err), "choose a writable folder with TMPDIR")
+	if err := os.Mkdir(o.work, 0o700); err != nil {
+		err = failure.New(failure.Environment, fmt.Errorf("make work folder: %w", err), "choose a folder that can be written, and has some space, with TMPDIR")
 		return nil, errors.Join(err, o.release())
 	}
 	return o, nil
 }
 
+// doctor is the next step where it is not known what the machine lacks.
+const doctor = "`svcbench doctor` shows what this machine lacks"
+
+// notFit classifies why this machine would not let itself be used: err is that
+// of the kernel, otherwise the next step if it is not about permission.
+func notFit(err error, otherwise string) error {
+	if errors.Is(err, fs.ErrPermission) {
+		otherwise = "run the same command with sudo"
+		if os.Geteuid() == 0 {
+			otherwise = "run it outside a container, or in a privileged one"
+		}
+	}
+	return failure.New(failure.Environment, err, otherwise)
+}
+
 // register writes the owner's file. It gets its name only once it is locked:
 // a file with an owner's name that is not locked is a leftover.
 func (o *owner) register() error {
+	if err := os.MkdirAll(registry, 0o755); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(registry, ".new-*")
 	if err != nil {
 		return err
@@ -97,17 +116,21 @@ func (o *owner) release() error {
 }
 
 // adopt takes over the owner's file of a process that is gone. It returns nil
-// without an error while the process lives.
+// without an error while the process lives, and after it has cleaned up.
 func adopt(name string) (*owner, error) {
 	o := &owner{prefix: name}
 	f, err := os.Open(o.path())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // its owner has just cleaned up
+		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, notFit(err, doctor)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil && !o.names(f) {
+		err = unix.EWOULDBLOCK // it was unlocked by being removed
+	}
+	if err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, nil
@@ -123,6 +146,17 @@ func adopt(name string) (*owner, error) {
 	return o, nil
 }
 
+// names reports whether f is the owner's file, and not one that has been
+// removed.
+func (o *owner) names(f *os.File) bool {
+	open, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(o.path())
+	return err == nil && os.SameFile(open, now)
+}
+
 // owners lists the prefixes that have a file, living or not.
 func owners() ([]string, error) {
 	entries, err := os.ReadDir(registry)
@@ -130,7 +164,7 @@ func owners() ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list clusters: %w", err)
+		return nil, notFit(fmt.Errorf("list clusters: %w", err), doctor)
 	}
 	var names []string
 	for _, e := range entries {

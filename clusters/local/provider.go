@@ -12,7 +12,6 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/clusters/modes"
-	"svcbench/internal/failure"
 	"svcbench/internal/netns"
 	"svcbench/internal/process"
 )
@@ -101,7 +100,7 @@ func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) 
 func try(ctx context.Context, m modes.Mode, l *process.Launcher, name string) (_ clusters.Answer, because string, err error) {
 	ns, err := netns.Create(name)
 	if err != nil {
-		return "", "", failure.New(failure.Environment, err, "run svcbench as root, or `svcbench doctor`")
+		return "", "", notFit(err, doctor)
 	}
 	defer func() { err = errors.Join(err, ns.Delete()) }()
 	answer, because := m.Probe(ctx, &place{cluster: &cluster{launcher: l}, at: clusters.AtNode, ns: ns})
