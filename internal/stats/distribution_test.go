@@ -60,14 +60,31 @@ func TestCensoredHistogram(t *testing.T) {
 	}
 }
 
+// TestSupports compares with the sample sizes of textbooks: log(0.025)/log(q),
+// rounded up, for samples taken one by one.
 func TestSupports(t *testing.T) {
 	for _, test := range []struct {
-		n    int
-		q    float64
-		want bool
-	}{{19, 0.5, false}, {20, 0.5, true}, {99, 0.9, false}, {100, 0.9, true}, {999, 0.99, false}, {1000, 0.99, true}} {
-		if got := FromDurations(make([]int64, test.n), nil).Supports(test.q); got != test.want {
-			t.Errorf("%d samples support %v: %v, want %v", test.n, test.q, got, test.want)
+		n               int
+		q               float64
+		counted, single bool
+	}{
+		{5, 0.5, false, false}, {6, 0.5, false, true}, {19, 0.5, false, true}, {20, 0.5, true, true},
+		{35, 0.9, false, false}, {36, 0.9, false, true}, {99, 0.9, false, true}, {100, 0.9, true, true},
+		{367, 0.99, false, false}, {368, 0.99, false, true}, {999, 0.99, false, true}, {1000, 0.99, true, true},
+		{368, 0.01, false, true}, {900, 0.01, false, true}, {1000, 0.01, true, true},
+		{0, 0.5, false, false},
+	} {
+		h := NewHistogram()
+		for range test.n {
+			h.Record(1000)
+		}
+		if got := NewDistribution(h, 0).Supports(test.q); got != test.counted {
+			t.Errorf("%d counted samples support %v: %v, want %v", test.n, test.q, got, test.counted)
+		}
+		half := test.n / 2
+		single := MergeDistributions(FromDurations(make([]int64, half), nil), FromDurations(make([]int64, test.n-half), nil))
+		if got := single.Supports(test.q); got != test.single {
+			t.Errorf("%d single samples support %v: %v, want %v", test.n, test.q, got, test.single)
 		}
 	}
 }

@@ -70,22 +70,39 @@ func Median(blocks []float64) Interval {
 	return result
 }
 
-// MedianRatio returns the median of a[i]/b[i] over blocks i, that is of the
-// exponent of the log-ratios, with its interval; see Median. Pairing by block
-// removes whatever both have in common in a block. All values must be
-// positive; otherwise, or without blocks, ok is false.
+// MedianFactor is Median for what scatters by factors and is never negative,
+// such as times and sizes: it is taken of the logarithms, so that no bound is
+// below 0. With a 0 among the blocks, which has no logarithm, it is Median, cut
+// off at 0.
+func MedianFactor(blocks []float64) Interval {
+	logs := make([]float64, len(blocks))
+	for i, v := range blocks {
+		if v <= 0 {
+			result := Median(blocks)
+			result.Lo = max(result.Lo, 0)
+			return result
+		}
+		logs[i] = math.Log(v)
+	}
+	return Median(logs).mapped(math.Exp)
+}
+
+// MedianRatio returns the median of a[i]/b[i] over blocks i with its interval;
+// see MedianFactor. Pairing by block removes whatever both have in common in a
+// block. All values must be positive; otherwise, or without blocks, ok is
+// false.
 func MedianRatio(a, b []float64) (ratio Interval, ok bool) {
 	if len(a) != len(b) || len(a) == 0 {
 		return point(math.NaN(), 0), false
 	}
-	logs := make([]float64, len(a))
+	ratios := make([]float64, len(a))
 	for i := range a {
 		if a[i] <= 0 || b[i] <= 0 {
 			return point(math.NaN(), 0), false
 		}
-		logs[i] = math.Log(a[i] / b[i])
+		ratios[i] = a[i] / b[i]
 	}
-	return Median(logs).mapped(math.Exp), true
+	return MedianFactor(ratios), true
 }
 
 // Around returns an interval for an estimate that was taken from all samples

@@ -48,6 +48,23 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestMedianFactor(t *testing.T) {
+	// exp(t.test(log(c(1, 2, 4)))): 2 times or divided by exp(4.30265 * 0.69315 / sqrt(3))
+	got := MedianFactor([]float64{4, 1, 2})
+	if !near(got.Estimate, 2, 1e-9) || !near(got.Lo, 2/5.5947, 1e-3) || !near(got.Hi, 2*5.5947, 1e-3) || got.Method != StudentT {
+		t.Errorf("three blocks: %+v", got)
+	}
+	if got := MedianFactor([]float64{0, 1, 2}); got.Estimate != 1 || got.Lo != 0 || got.Hi <= 2 {
+		t.Errorf("with a 0: %+v", got)
+	}
+	if got := MedianFactor([]float64{6, 5, 4, 3, 2, 1}); !near(got.Lo, 1, 1e-12) || !near(got.Hi, 6, 1e-12) || got.Method != OrderStatistics {
+		t.Errorf("six blocks: %+v", got)
+	}
+	if got := MedianFactor(nil); !math.IsNaN(got.Estimate) || got.N != 0 {
+		t.Errorf("nothing: %+v", got)
+	}
+}
+
 func TestMedianRatio(t *testing.T) {
 	a := []float64{2, 4, 8, 16, 32, 64}
 	b := []float64{1, 2, 4, 8, 16, 32}
