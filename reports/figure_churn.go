@@ -89,8 +89,9 @@ func churnFigure(s *sheet) (*figure, error) {
 	f := &figure{
 		ID: s.id("churn"), Title: "Connections while endpoints change", Wide: true,
 		Reading: "New connections to Services drawn at random while the population is churned, in one block. Ticks at the bottom are API writes. " +
-			"The grey line is the median, the coloured one the 99th percentile of each interval; spikes after ticks are the price of programming the rules. All panels have the same axes.",
-		Table: table{Head: []string{"", "mode", "p50", "p99", "largest p99 of an interval", "connections", "errors", "API writes"}},
+			"The grey line is the median of each interval, the coloured one its slowest connection; spikes after ticks are the price of programming the rules. " +
+			"Connections that failed or timed out are not drawn; the table counts them. All panels have the same axes.",
+		Table: table{Head: []string{"", "mode", "p50 of all blocks", "p99 of all blocks", "slowest", "connections", "failed or timed out", "API writes"}},
 	}
 	for _, p := range slices.Backward(s.points) {
 		block, ok := s.churnBlock(p)
@@ -158,16 +159,17 @@ func (s *sheet) churnChart(t *results.Trial, series *results.Series) *chart.Char
 		MarksName: "API write",
 	}
 	p50 := chart.Series{Name: "p50", Style: chart.Neutral}
-	p99 := chart.Series{Name: "p99", Style: s.analysis.modeStyle(t.Mode)}
+	// An interval has too few connections for a percentile above the median.
+	slowest := chart.Series{Name: "slowest", Style: s.analysis.modeStyle(t.Mode)}
 	for i, b := range series.Bins {
 		if b.Count == 0 {
 			continue
 		}
 		at := seconds(int64(i) * series.Width)
 		p50.Points = append(p50.Points, chart.Point{X: at, Y: seconds(b.P50)})
-		p99.Points = append(p99.Points, chart.Point{X: at, Y: seconds(b.P99)})
+		slowest.Points = append(slowest.Points, chart.Point{X: at, Y: seconds(b.Max)})
 	}
-	c.Series = []chart.Series{p99, p50}
+	c.Series = []chart.Series{slowest, p50}
 	end := seconds(int64(len(series.Bins)) * series.Width)
 	for _, ch := range t.Changes {
 		if at := seconds(ch.Sent - series.Start); at >= 0 && at <= end {
@@ -182,7 +184,7 @@ func (s *sheet) churnChart(t *results.Trial, series *results.Series) *chart.Char
 func churnRow(t *results.Trial, series *results.Series, d *stats.Distribution) []string {
 	var worst, connections, errors int64
 	for _, b := range series.Bins {
-		worst = max(worst, b.P99)
+		worst = max(worst, b.Max)
 		connections += b.Count
 		errors += b.Errors
 	}

@@ -116,11 +116,11 @@ func (s *sheet) curveNumbers(metric, what string, p results.Point) [][]string {
 	return rows
 }
 
-// quoted writes a quantile if it is the median or enough samples lie beyond it.
+// quoted writes a quantile if it is the median or has enough samples.
 func quoted(d *stats.Distribution, q float64) string {
 	v, ok := d.Quantile(q)
 	switch {
-	case !ok || q > 0.5 && !d.Supports(q):
+	case !ok || q != 0.5 && !d.Supports(q):
 		return dash
 	case v.AtLeast:
 		return "> " + format(Number(seconds(v.NS)), "s")
@@ -134,9 +134,9 @@ func pathPositions(s *sheet) (*figure, error) {
 	f := &figure{
 		ID: s.id("path-positions"), Title: "First packet inside the node, by the Service's place among the rules",
 		Reading: "Services are sorted by the order in which the kernel compares a new packet with them, and cut into tenths: 1 is compared first. " +
-			"A line that rises belongs to a mode that tries one rule after the other. A mode that looks Services up in a table has no such order; " +
-			"its three points are the first, middle and last Services by address, and should be level. Points are medians of all blocks.",
-		Table: table{Head: []string{"point", "mode", "first Services", "middle Services", "last Services", "tenth 1", "tenth 5", "tenth 10"}},
+			"A line that rises belongs to a mode that tries one rule after the other; there, a packet to a pod IP, which fits no rule, walks past all of them as one to the last Service does. " +
+			"A mode that looks Services up in a table has no such order; its three points are the first, middle and last Services by address, and should be level. Points are medians of all blocks.",
+		Table: table{Head: []string{"point", "mode", "first Services", "middle Services", "last Services", "pod IPs", "tenth 1", "tenth 5", "tenth 10"}},
 	}
 	var charts []*chart.Chart
 	for _, p := range s.points {
@@ -194,7 +194,7 @@ func (s *sheet) median(p results.Point, mode, class string) (float64, bool) {
 func (s *sheet) positionRow(p results.Point, mode string) []string {
 	row := []string{s.sizeName(p), mode}
 	any := false
-	for _, class := range []string{results.ClassFirst, results.ClassMiddle, results.ClassLast, "d01", "d05", "d10"} {
+	for _, class := range []string{results.ClassFirst, results.ClassMiddle, results.ClassLast, results.ClassDirect, "d01", "d05", "d10"} {
 		v, ok := s.median(p, mode, class)
 		any = any || ok
 		text := dash

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"math"
 
 	"svcbench/internal/results"
@@ -84,25 +85,25 @@ func (s *sheet) numbers(p panel) [][]string {
 }
 
 // interval writes the interval of a row's estimate.
-func interval(r Row) string {
-	around := formatInterval(r.Estimate, r.Lo, r.Hi, r.Unit)
-	if scales := scalesOf(r.Unit); around != "" && scales != nil {
-		around += " " + scaleOf(float64(r.Estimate), scales).name
-	}
-	return orDash(around)
-}
+func interval(r Row) string { return orDash(formatInterval(r.Estimate, r.Lo, r.Hi, r.Unit)) }
 
 // ratio writes the ratio of a row with its interval.
-func ratio(r Row) string {
-	return joined(formatRatio(r.Ratio), ratioInterval(r))
+func ratio(r Row) string { return joined(formatRatio(r.Ratio), ratioDetail(r)) }
+
+// ratioDetail writes the interval of a row's ratio, and on how many blocks both
+// rest if that is not the number of the estimate; "" if there is neither.
+func ratioDetail(r Row) string {
+	if !r.Ratio.Known() || r.Pairs == r.N {
+		return ratioInterval(r)
+	}
+	return joined(ratioInterval(r), fmt.Sprintf("n=%d", r.Pairs))
 }
 
 // ratioInterval writes the interval of a row's ratio, "" if there is none.
 func ratioInterval(r Row) string {
-	if r.RatioLo == r.RatioHi {
-		return ""
-	}
-	return formatRange(r.RatioLo, r.RatioHi, ratioDigits)
+	// Never shortened past 1: whether the interval contains it is what it is
+	// read for.
+	return formatRange(r.RatioLo, r.RatioHi, min(r.Ratio, 1)/faraway, max(r.Ratio, 1)*faraway, ratioDigits)
 }
 
 func orDash(s string) string {
@@ -123,20 +124,20 @@ func quantity(unit string) string {
 	return "number"
 }
 
-const logLog = "Both axes are logarithmic; bars are 95% intervals over blocks."
+const logLog = "Both axes are logarithmic; bars are 95% intervals over blocks. " +
+	"Where you see no bar, there is none or it is smaller than the marker; one without an end goes on beyond the edge."
 
 func pathScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "path-scaling", Title: "Time of a connection's first packet inside the node, by size",
-		Reading: "A line that rises says that the mode pays for the number of Services, a level one that it does not. " + logLog +
-			" Where you see no bar, it is smaller than the marker; one without an end goes on beyond the edge.",
+		Reading: "A line that rises says that the mode pays for the number of Services, a level one that it does not. " + logLog,
 	}, []panel{{"path.p50", "Median"}, {"path.p99", "99th percentile"}}, true)
 }
 
 func connectScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "connect-scaling", Title: "Time to open a connection, by size",
-		Reading: "A connection to a pod IP uses no Service; a mode that compares every new packet with its rules makes it wait all the same. " + logLog,
+		Reading: "A connection to a pod IP uses no Service, but it is no floor in iptables mode: its first packet is compared with the rules of all Services before it may pass. " + logLog,
 	}, []panel{{"connect.p50", "Median"}, {"connect.p99", "99th percentile"}, {"connect.direct.p50", "Median to a pod IP, without a Service"}}, true)
 }
 

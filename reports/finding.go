@@ -2,28 +2,29 @@ package reports
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
 )
 
-// claim is a metric that a finding can be about, in words: "subject RATIO
-// compared with MODE as with BASELINE", and "subject TIME alone with MODE"
-// where there is no other mode.
+// claim is a metric that a finding can be about, in words. says holds the number
+// of a mode, also and other those of further modes and of the baseline: "MODE
+// opens a connection in 45 µs, MODE in 50 µs, where BASELINE takes 101 µs".
 type claim struct {
-	metric, subject, compared, alone, unit string
+	metric            string
+	says, also, other string
+	statistic         string
 }
 
 // claims are the metrics that findings are made of, the most telling first.
 func claims() []claim {
 	return []claim{
-		{"path.p50", "the first packet of a connection spends", "as long inside the node", "inside the node", "p50"},
-		{"connect.p50", "opening a connection takes", "as long", "", "p50"},
-		{"connect.p99", "the 99th percentile of opening a connection is", "as long", "", "p99"},
-		{"programming.add.p50", "a new endpoint waits", "as long for its first connection after the API write", "for its first connection after the API write", "p50"},
-		{results.ColdStart, "a cold start, until the proxy serves the full population, takes", "as long", "", "median"},
+		{"path.p50", "spends %s in the node on a connection's first packet", "%s", "spends %s", "p50"},
+		{"connect.p50", "opens a connection in %s", "in %s", "takes %s", "p50"},
+		{"connect.p99", "opens 99 of 100 connections within %s", "within %s", "takes up to %s", "p99"},
+		{"programming.add.p50", "lets the first connection reach a new endpoint %s after the API write", "%s after it", "takes %s", "p50"},
+		{results.ColdStart, "serves the whole population %s after a cold start", "after %s", "takes %s", "median"},
 	}
 }
 
@@ -63,7 +64,7 @@ func findRow(rows []Row, scenario string, p results.Point, mode, metric string) 
 func (c claim) sentences(s *scenario, p results.Point, rows []Row) []string {
 	at := "At " + s.sizeName(p) + ", "
 	base := findRow(rows, s.Name, p, s.baseline, c.metric)
-	var compared []Row
+	var others []Row
 	var texts []string
 	for _, mode := range s.modes {
 		r := findRow(rows, s.Name, p, mode, c.metric)
@@ -73,56 +74,52 @@ func (c claim) sentences(s *scenario, p results.Point, rows []Row) []string {
 			texts = append(texts, at+c.single(*r))
 		case base == nil || mode == s.baseline:
 		case r.Ratio.Known():
-			compared = append(compared, *r)
+			others = append(others, *r)
 		case r.Verdict == NotComparable:
-			texts = append(texts, fmt.Sprintf("%s%s and %s are not comparable by %s (%s against %s).",
+			texts = append(texts, fmt.Sprintf("%s%s and %s are not comparable by %s (%s and %s): see its warnings.",
 				at, mode, s.baseline, c.metric, estimate(*r), estimate(*base)))
 		}
 	}
-	if len(compared) > 0 {
-		texts = append([]string{at + c.comparison(compared, *base)}, texts...)
+	if len(others) > 0 {
+		texts = append([]string{at + c.comparison(others, *base)}, texts...)
 	}
 	return texts
 }
 
 // comparison is the sentence about all modes and their baseline.
 func (c claim) comparison(rows []Row, base Row) string {
-	var ratios, estimates []string
-	blocks := base.N
+	pairs := rows[0].Pairs
+	var parts []string
 	for i, r := range rows {
-		phrase := c.compared
+		pairs = min(pairs, r.Pairs)
+		phrase := c.says
 		if i > 0 {
-			phrase = ""
+			phrase = c.also
 		}
-		ratios = append(ratios, joined(ratio(r), phrase, "with", r.Mode))
-		estimates = append(estimates, estimate(r))
-		blocks = min(blocks, r.N)
+		text := r.Mode + " " + fmt.Sprintf(phrase, estimate(r))
+		if len(rows) > 1 {
+			text += " (" + compared(r) + ")"
+		}
+		parts = append(parts, text)
 	}
-	text := fmt.Sprintf("%s %s as with %s (%s %s against %s; %s)", c.subject, enumerated(ratios), base.Mode,
-		c.unit, enumerated(estimates), estimate(base), count(blocks, "block"))
-	return text + judgement(rows) + "."
+	text := enumerated(parts) + " where " + base.Mode + " " + fmt.Sprintf(c.other, estimate(base))
+	if len(rows) == 1 {
+		text += ": " + compared(rows[0])
+	}
+	return text + fmt.Sprintf(" (%s, %s).", c.statistic, count(pairs, "block"))
 }
 
-// judgement appends the verdicts, "" if there are none.
-func judgement(rows []Row) string {
-	var verdicts []Verdict
-	var named []string
-	for _, r := range rows {
-		if r.Verdict == "" {
-			continue
-		}
-		if !slices.Contains(verdicts, r.Verdict) {
-			verdicts = append(verdicts, r.Verdict)
-		}
-		named = append(named, r.Mode+" "+string(r.Verdict))
-	}
+// compared writes the ratio of a row and what it means, as far as that can be
+// said.
+func compared(r Row) string {
+	text := ratio(r)
 	switch {
-	case len(verdicts) == 0:
-		return ""
-	case len(verdicts) == 1:
-		return ": " + string(verdicts[0])
+	case r.Verdict != "":
+		text += ", " + string(r.Verdict)
+	case r.RatioLo <= 1 && r.RatioHi >= 1:
+		text += ", which includes 1: no difference shown"
 	}
-	return ": " + enumerated(named)
+	return text
 }
 
 // enumerated joins parts as a sentence does: "a, b and c".
@@ -135,8 +132,8 @@ func enumerated(parts []string) string {
 
 // single is the sentence about a mode that is alone in its run.
 func (c claim) single(r Row) string {
-	value := joined(estimate(r), formatInterval(r.Estimate, r.Lo, r.Hi, r.Unit))
-	return joined(c.subject, value, c.alone, "with", r.Mode, fmt.Sprintf("(%s; %s).", c.unit, count(r.N, "block")))
+	value := joined(estimate(r), besideEstimate(r.Estimate, r.Lo, r.Hi, r.Unit))
+	return r.Mode + " " + fmt.Sprintf(c.says, value) + fmt.Sprintf(" (%s, %s).", c.statistic, count(r.N, "block"))
 }
 
 // estimate writes the number of a row, with ">" for a lower bound.
@@ -165,8 +162,7 @@ func (s *scenario) caution() string {
 	case blocks == 1:
 		return "One block shows no scatter: these are single measurements, without intervals or verdicts."
 	case blocks < stats.LeastExact:
-		return fmt.Sprintf("%s give estimates and no verdict, which takes at least %d; with so few, the intervals are wide.",
-			count(blocks, "block"), stats.LeastExact)
+		return fmt.Sprintf("%s give estimates, with wide intervals, and no verdict: that takes at least %d blocks.", count(blocks, "block"), stats.LeastExact)
 	}
 	return ""
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -123,14 +125,23 @@ func (s *Summary) findingsOf(scenario string) []string {
 
 // everything is the table of all rows of a scenario.
 func (s *Summary) everything(scenario string) table {
-	t := table{Head: []string{"metric", "point", "mode", "estimate", "95% interval", "ratio", "verdict", "n", "samples", "timed out"}}
+	t := table{Head: []string{"metric", "point", "mode", "estimate", "95% interval", "ratio", "verdict", "n", "samples", "timed out", "failed", "block by block"}}
 	for _, r := range s.Rows {
 		if r.Scenario == scenario {
 			t.Rows = append(t.Rows, []string{
 				r.Metric, pointName(r.Point), r.Mode, estimate(r), interval(r), ratio(r), orDash(string(r.Verdict)),
-				thousands(int64(r.N)), thousands(r.Samples), thousands(r.Censored),
+				thousands(int64(r.N)), thousands(r.Samples), thousands(r.Censored), thousands(r.Errors), r.blockByBlock(),
 			})
 		}
 	}
 	return t
+}
+
+// blockByBlock writes the values that the row's interval and ratio come from.
+func (r Row) blockByBlock() string {
+	var values []string
+	for _, block := range slices.Sorted(maps.Keys(r.blocks)) {
+		values = append(values, format(Number(r.blocks[block]), r.Unit))
+	}
+	return strings.Join(values, ", ")
 }

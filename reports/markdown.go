@@ -46,7 +46,7 @@ func (s *Summary) markdownScenario(b *bytes.Buffer, sc *scenario) {
 	t.markdown(b)
 	fmt.Fprintf(b, "\nIn brackets 95%% intervals over blocks; n is the number of blocks. %s\n", m.Blocks)
 	for _, n := range m.Notes {
-		fmt.Fprintf(b, "- %s\n", escaped(n.Text))
+		fmt.Fprintf(b, "- (%s) %s\n", n.Mark, escaped(n.Text))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
+	"svcbench/scenarios"
 )
 
 // matrix is the main table of a scenario: headline metrics by point, a column
@@ -65,7 +66,7 @@ func (s *Summary) matrix(sc *scenario) matrix {
 		}
 		m.Modes = append(m.Modes, c)
 	}
-	for _, metric := range headlineMetrics(s.Rows, sc.Name) {
+	for _, metric := range sc.headlineMetrics(s.Rows) {
 		group := metricGroup{Title: metricTitle(metric), Metric: metric, Columns: columns}
 		for _, p := range sc.points {
 			if l, ok := s.line(&m, sc, p, metric); ok {
@@ -79,10 +80,15 @@ func (s *Summary) matrix(sc *scenario) matrix {
 }
 
 // headlineMetrics are the metrics of a scenario's main table, in order.
-func headlineMetrics(rows []Row, scenario string) []string {
+func (sc *scenario) headlineMetrics(rows []Row) []string {
 	var metrics []string
 	for _, r := range rows {
-		if r.Scenario == scenario && headline(r.Metric) && !slices.Contains(metrics, r.Metric) {
+		// Only where a mode translates inside connect() does the call tell
+		// what the whole handshake does not.
+		if hasPrefix(r.Metric, results.ConnectSyscall) && !slices.Contains(sc.modes, string(scenarios.EBPF)) {
+			continue
+		}
+		if r.Scenario == sc.Name && headline(r.Metric) && !slices.Contains(metrics, r.Metric) {
 			metrics = append(metrics, r.Metric)
 		}
 	}
@@ -98,8 +104,8 @@ func (s *Summary) line(m *matrix, sc *scenario, p results.Point, metric string) 
 		if r := findRow(s.Rows, sc.Name, p, c.Name, metric); r != nil {
 			found = true
 			cell.Estimate = estimate(*r)
-			cell.Detail = joined(formatInterval(r.Estimate, r.Lo, r.Hi, r.Unit), fmt.Sprintf("n=%d", r.N))
-			cell.Ratio, cell.RatioDetail = formatRatio(r.Ratio), ratioInterval(*r)
+			cell.Detail = joined(besideEstimate(r.Estimate, r.Lo, r.Hi, r.Unit), fmt.Sprintf("n=%d", r.N))
+			cell.Ratio, cell.RatioDetail = formatRatio(r.Ratio), ratioDetail(*r)
 			cell.Verdict = r.Verdict
 			for _, w := range r.Warnings {
 				if !isFewBlocks(w) {

@@ -47,7 +47,11 @@ func (c *cell) measures() map[string]*measure {
 	return all
 }
 
-// measure returns the percentile p; nil if too few samples lie beyond it. A
+// disagreement is the factor between blocks of one metric above which they have
+// not measured the same thing.
+const disagreement = 10
+
+// measure returns the percentile p; nil if there are too few samples for it. A
 // median is always given, with a warning if it rests on few.
 func (s *samples) measure(p percentile) *measure {
 	supported := s.merged.Supports(p.q)
@@ -78,8 +82,14 @@ func (s *samples) measure(p percentile) *measure {
 		// An interval of lower bounds would claim too much.
 		m.estimate.Lo, m.estimate.Hi = float64(unknown()), float64(unknown())
 	}
-	if !supported {
+	switch beyond := s.merged.Above(p.q); {
+	case !supported:
 		m.warnings = append(m.warnings, "only "+count(int(m.samples), "sample"))
+	case beyond < stats.Beyond:
+		m.warnings = append(m.warnings, fmt.Sprintf("%s, of which %d are above it", count(int(m.samples), "sample"), beyond))
+	}
+	if v.NS > 0 && slices.Min(values) > 0 && slices.Max(values) > disagreement*slices.Min(values) {
+		m.warnings = append(m.warnings, fmt.Sprintf("blocks differ by more than a factor of %d: the estimate is that of all samples together and the ratio that of the middle block, so that they may not agree", disagreement))
 	}
 	m.warn(s.errors)
 	return m
@@ -130,11 +140,7 @@ func (s *scalar) measure() *measure {
 			m.censored++
 		}
 	}
-	m.estimate = stats.Median(values)
-	if m.estimate.Method == stats.StudentT {
-		// By logarithms where that is possible: no time is negative.
-		m.estimate = stats.Around(m.estimate.Estimate, values)
-	}
+	m.estimate = stats.MedianFactor(values)
 	// The upper half of an even number of trials is in the median too.
 	m.atLeast = 2*m.censored >= m.samples && m.censored > 0
 	if m.censored > 0 {

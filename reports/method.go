@@ -26,6 +26,9 @@ func method(rows []Row) []methodNote {
 	})
 }
 
+// directNote says what connections without a Service are not.
+const directNote = "Connections to pod IPs are no floor in iptables mode: their first packet fits no rule of a Service and is compared with all of them before it may pass, as one to the last Service is. Where Services are looked up in a table, they are a floor."
+
 func instrumentNotes() []methodNote {
 	return []methodNote{
 		{[]string{results.Path}, "path: inside the node", []string{
@@ -36,11 +39,12 @@ func instrumentNotes() []methodNote {
 			"Which Service is first is read from the rules in the kernel, in every trial; it is not the order of creation. first, middle and last are Services at those places, d01 to d10 are tenths of the order, and names without a class are Services drawn at random. Modes that look Services up in a table have no order and no tenths; there first, middle and last follow the cluster IPs.",
 		}},
 		{[]string{results.Connect}, "connect: seen by a client", []string{
-			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself, in which the kernel already sends the SYN through the rules of the same machine. connect.lag is how late connections were started against the schedule. direct is the same to pod IPs, without a Service; a mode that compares every new packet with its rules makes those wait too.",
+			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself, in which the kernel already sends the SYN through the rules of the same machine. connect.lag is how late connections were started against the schedule. It is no part of the latency; where more than 5% of the connections began only after the next one was due, the load was not the one asked for and there is a warning.",
+			"direct is the same to pod IPs, without a Service. " + directNote,
 			"A connection that takes longer than the scenario's time-out is censored: it counts as longer than anything seen.",
 		}},
 		{[]string{results.HTTPKeepAlive, results.HTTPNew}, "http: requests", []string{
-			"Response times of HTTP requests at a fixed rate, once on kept connections and once with a new connection for each request. A response time counts from the moment the request was due, so that a stall is charged to all requests it held up. .service counts from when the request was really sent, .lag is the difference.",
+			"Response times of HTTP requests at a fixed rate, once on kept connections and once with a new connection for each request. A response time counts from the moment the request was due, so that a stall is charged to all requests it held up. .service counts from when the request was really sent, .lag is the difference. A percentile of which less than half is left without the lag has a warning.",
 		}},
 		{[]string{results.ProgrammingAdd, results.ProgrammingRemove}, "programming: after a change", []string{
 			"One change replaces every endpoint of a Service by new ones in one API write. The new pods answer before it, and the old ones go on answering after it, so that nothing but the proxy decides who is reached. From before the write until the change has settled, a new connection to the Service is opened every millisecond, and the pod says who it is.",
@@ -59,15 +63,15 @@ func statisticsNotes() []methodNote {
 	return []methodNote{
 		{nil, "Percentiles", []string{
 			"Histograms have three significant digits. The histograms of all blocks are added and the percentile is read from the sum by nearest rank, time-outs included; percentiles are never averaged. One that falls among the time-outs is a lower bound and is written with >. " +
-				fmt.Sprintf("A percentile above the median is quoted only if at least %d samples lie beyond it.", stats.Beyond),
+				fmt.Sprintf("A percentile is quoted if at least %d samples lie beyond it. Changes of endpoints are few and each is an experiment: their percentiles are quoted if the distribution-free 95%% interval exists, which takes 36 changes for p90 and 368 for p99. The median is always quoted, with a warning if it does not fulfil this.", stats.Beyond),
 		}},
 		{nil, "Intervals", []string{
 			"The unit that was repeated is the trial, not the request: the requests of one trial share its machine and its minute, so that a million of them are still one observation. The interval of a percentile is the estimate times exp(± t(n-1) s/√n), where s is the standard deviation of the logarithms of the n blocks' own percentiles. " +
-				fmt.Sprintf("A metric with one value per trial is the median over blocks, with the exact interval from order statistics if there are at least %d blocks, and with Student's t of their logarithms below that.", stats.LeastExact),
+				fmt.Sprintf("A metric with one value per trial is the median over blocks, with the exact interval from order statistics if there are at least %d blocks, and below that with Student's t of their logarithms, which trusts that they scatter normally.", stats.LeastExact),
 		}},
 		{nil, "Ratios and verdicts", []string{
 			"A ratio is taken inside each block, where both modes met the same conditions, and then summarised: the median of the paired ratios, with an interval by the same rule. It need not equal the quotient of the two estimates beside it.",
-			fmt.Sprintf("A difference is called better or worse if the interval of its ratio excludes 1 and the ratio is further than %.0f%% from 1, the same for every metric; else no difference is shown, which does not prove that there is none. With fewer than %d blocks no verdict is given, however large a difference looks. Numbers that are lower bounds, or of which more than %.0f%% of the attempts failed, are not compared.",
+			fmt.Sprintf("A difference is called better or worse if the interval of its ratio excludes 1 and the larger number is more than %.0f%% above the smaller, the same for every metric; else no difference is shown, which does not prove that there is none. Every verdict stands for itself: of twenty comparisons of modes that do not differ, about one excludes 1 by chance. With fewer than %d blocks no verdict is given, however large a difference looks. Numbers that are lower bounds, or of which more than %.0f%% of the attempts failed, are not compared.",
 				100*Relevant, stats.LeastExact, 100*TolerableErrors),
 		}},
 		{nil, "What the numbers are not", []string{

@@ -54,7 +54,8 @@ func format(n Number, unit string) string {
 	if !n.Known() {
 		return dash
 	}
-	v := float64(n)
+	// Rounded, because a count that went through a logarithm is none any more.
+	v := n.rounded()
 	if scales := scalesOf(unit); scales != nil {
 		s := scaleOf(v, scales)
 		if v == 0 {
@@ -160,26 +161,76 @@ func ratioDigits(n Number) string {
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }
 
-// formatInterval writes the interval of an estimate in the estimate's own unit,
-// without repeating its name; "" if there is none or it has no width.
+// faraway is the factor beyond which the bound of an interval is no longer
+// written out: that few blocks have said nothing about it is all there is to
+// read there. JSON has the number.
+const faraway = 100
+
+// formatInterval writes the interval of an estimate; "" if there is none or it
+// has no width.
 func formatInterval(estimate, lo, hi Number, unit string) string {
-	if lo == hi {
-		return ""
-	}
-	scales := scalesOf(unit)
-	if scales == nil {
-		return formatRange(lo, hi, func(n Number) string { return format(n, unit) })
-	}
-	size := scaleOf(float64(estimate), scales).size
-	return formatRange(lo, hi, func(n Number) string { return significant(float64(n) / size) })
+	least, most := limits(estimate)
+	return formatRange(lo, hi, least, most, func(n Number) string { return format(n, unit) })
 }
 
-// formatRange writes an interval in brackets, "" if there is none.
-func formatRange(lo, hi Number, write func(Number) string) string {
-	if !lo.Known() || !hi.Known() {
+// besideEstimate is formatInterval for the place after the estimate: without
+// units if both bounds read well in the estimate's own.
+func besideEstimate(estimate, lo, hi Number, unit string) string {
+	scales := scalesOf(unit)
+	if scales == nil {
+		return formatInterval(estimate, lo, hi, unit)
+	}
+	size := scaleOf(float64(estimate), scales).size
+	for _, bound := range []Number{lo, hi} {
+		if in := float64(bound) / size; in != 0 && in < 0.0995 || in >= 999.5 {
+			return formatInterval(estimate, lo, hi, unit)
+		}
+	}
+	least, most := limits(estimate)
+	return formatRange(lo, hi, least, most, func(n Number) string { return significant(float64(n) / size) })
+}
+
+// limits are the least and the most that is written of a bound; around an
+// estimate of 0, on which no factor can be based, there are none.
+func limits(estimate Number) (least, most Number) {
+	if estimate <= 0 {
+		return 0, Number(math.Inf(1))
+	}
+	return estimate / faraway, estimate * faraway
+}
+
+// formatRange writes an interval in brackets, "" if there is none or it has no
+// width. Of a bound below least or above most only that is written, with one
+// digit: "[<0.01, >100]".
+func formatRange(lo, hi, least, most Number, write func(Number) string) string {
+	if !lo.Known() || !hi.Known() || lo.rounded() == hi.rounded() {
 		return ""
 	}
-	return "[" + write(lo) + ", " + write(hi) + "]"
+	low, high := write(lo), write(hi)
+	if lo < least {
+		low = "<" + shortened(write(oneDigit(least, math.Ceil)))
+	}
+	if hi > most {
+		high = ">" + shortened(write(oneDigit(most, math.Floor)))
+	}
+	return "[" + low + ", " + high + "]"
+}
+
+// oneDigit rounds a positive number to one significant digit, up or down as
+// round does.
+func oneDigit(n Number, round func(float64) float64) Number {
+	exact := n.rounded()
+	digit := math.Pow10(int(math.Floor(math.Log10(exact))))
+	return Number(round(Number(exact/digit).rounded()) * digit)
+}
+
+// shortened leaves out the zeros at the end of a fraction.
+func shortened(text string) string {
+	number, unit, _ := strings.Cut(text, " ")
+	if strings.Contains(number, ".") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
+	}
+	return joined(number, unit)
 }
 
 // count writes a number of things: "1 block", "3 blocks".

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,6 +11,8 @@ type proxy struct {
 	Style   int
 	Notes   []string
 	Configs []config
+	// said are the notes of trials, those that differ in numbers together.
+	said [][]string
 }
 
 // config is a configuration that trials had in common.
@@ -43,6 +44,9 @@ func (a *analysis) proxies() []proxy {
 			for _, n := range t.Notes {
 				p.addNote(n)
 			}
+		}
+		for _, texts := range p.said {
+			p.Notes = append(p.Notes, ranged(texts))
 		}
 		all = append(all, p)
 	}
@@ -89,11 +93,14 @@ func compareLines(a, b []string) (names []string, ok bool) {
 	return names, len(names) <= fewLines
 }
 
-// addNote adds a note, unless it is there already with other numbers.
+// addNote adds the note of a trial to those that say the same with other
+// numbers.
 func (p *proxy) addNote(note string) {
-	digits := regexp.MustCompile(`[0-9]+`)
-	shape := func(s string) string { return digits.ReplaceAllString(s, "0") }
-	if !slices.ContainsFunc(p.Notes, func(n string) bool { return shape(n) == shape(note) }) {
-		p.Notes = append(p.Notes, note)
+	for i, texts := range p.said {
+		if shape(texts[0]) == shape(note) {
+			p.said[i] = append(texts, note)
+			return
+		}
 	}
+	p.said = append(p.said, []string{note})
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -157,7 +159,7 @@ func TestPartialRuns(t *testing.T) {
 		{"nothing at all", synthetic{}, func(d *results.Data) { *d = results.Data{} }, ""},
 		{"no complete trial", synthetic{modes: twoModes, points: []int{100}, blocks: 1, samples: 50}, fail, "No trial is complete"},
 		{"one mode", synthetic{modes: twoModes[1:], points: []int{100, 1000}, blocks: 1, samples: 50}, nil, "Only one mode"},
-		{"one point", synthetic{modes: twoModes, points: []int{100}, blocks: 2, samples: 50}, nil, "2 blocks give estimates and no verdict"},
+		{"one point", synthetic{modes: twoModes, points: []int{100}, blocks: 2, samples: 50}, nil, "2 blocks give estimates, with wide intervals, and no verdict"},
 		{"baseline failed", synthetic{modes: twoModes, points: []int{100, 1000}, blocks: 1, samples: 50}, func(d *results.Data) {
 			d.Trials[2].Status = results.Failed
 		}, "iptables has no complete trial at the largest point"},
@@ -250,6 +252,54 @@ func TestCensoredChanges(t *testing.T) {
 	draw(t, s.WriteHTML)
 }
 
+// TestGroupedWarnings checks that warnings of many trials take few lines.
+func TestGroupedWarnings(t *testing.T) {
+	data := synthetic{modes: twoModes, points: []int{100, 1000, 5000}, blocks: 2, samples: 50, small: true}.run(t)
+	for i, trial := range data.Trials {
+		if trial.Point.Services > 100 {
+			for _, metric := range []string{"connect", "http.keepalive"} {
+				trial.Warnings = append(trial.Warnings, results.Warning{Metric: metric, Message: fmt.Sprintf("%d%% began late", 10+i)})
+			}
+		}
+		if trial.Mode == "nftables" && trial.Block == 2 {
+			trial.Missing = []results.Missing{{Metric: "proxy.sync", Because: "no answer"}}
+		}
+	}
+	s := summarize(t, data, Options{})
+	want := [][]string{{"connect, http.keepalive", "iptables, nftables at 1,000 and 5,000 Services", "12 to 21% began late"}}
+	if diff := cmp.Diff(want, s.warningTable().Rows); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	want = [][]string{{"proxy.sync", "nftables at every size (block 2)", "no answer"}}
+	if diff := cmp.Diff(want, s.missingTable().Rows); diff != "" {
+		t.Errorf("not measured (-want +got):\n%s", diff)
+	}
+}
+
+// TestLateRequests checks that a percentile of response times is doubted only
+// where most of it is the lag of the load generator.
+func TestLateRequests(t *testing.T) {
+	data := synthetic{modes: twoModes, points: []int{100}, blocks: 2, samples: 2000}.run(t)
+	for _, trial := range data.Trials {
+		m := &maker{Rand: rand.New(rand.NewPCG(1, 2)), t: t, speed: 1, trial: trial}
+		late := 1.0
+		if trial.Mode == "nftables" {
+			late = 0.1 // service times all alike, response times with a tail
+		}
+		m.histogram(results.HTTPKeepAlive+results.ServiceTime, results.ClassAll, 200*microsecond, 0.4*late, 2000, 0)
+	}
+	s := summarize(t, data, Options{})
+	if len(s.Warnings) != 1 || s.Warnings[0].Metric != "http.keepalive.p99" || s.Warnings[0].Mode != "nftables" {
+		t.Errorf("warnings: %+v", s.Warnings)
+	}
+	at := results.Point{Services: 100, Endpoints: 2}
+	for metric, want := range map[string]bool{"http.keepalive.p50": false, "http.keepalive.p99": true} {
+		if r := findRow(s.Rows, "quick", at, "nftables", metric); r == nil || slices.Contains(r.Warnings, lateMessage) != want {
+			t.Errorf("%s: %+v", metric, r)
+		}
+	}
+}
+
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	data := smallRun(t)
@@ -288,6 +338,36 @@ func TestFormat(t *testing.T) {
 	} {
 		if got := format(test.n, test.unit); got != test.want {
 			t.Errorf("format(%v, %q) = %q, want %q", float64(test.n), test.unit, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		estimate, lo, hi Number
+		beside, alone    string
+	}{
+		{63.7e-6, 40.3e-6, 101e-6, "[40.3, 101]", "[40.3 µs, 101 µs]"},
+		{394e-6, 103e-6, 1509e-6, "[103 µs, 1.51 ms]", "[103 µs, 1.51 ms]"},
+		{477e-3, 0.24e-3, 947665, "[<5 ms, >40 s]", "[<5 ms, >40 s]"},
+		{3e-3, 0, 9e-3, "[<0.03, 9.00]", "[<30 µs, 9.00 ms]"},
+		{0, 0, 1.5, "[0.00, 1.50]", "[0 s, 1.50 s]"},
+		{2, 2, 2 * (1 + 1e-12), "", ""},
+		{2, unknown(), unknown(), "", ""},
+	} {
+		if got := besideEstimate(test.estimate, test.lo, test.hi, "s"); got != test.beside {
+			t.Errorf("beside %v: %q, want %q", float64(test.estimate), got, test.beside)
+		}
+		if got := formatInterval(test.estimate, test.lo, test.hi, "s"); got != test.alone {
+			t.Errorf("interval of %v: %q, want %q", float64(test.estimate), got, test.alone)
+		}
+	}
+	for _, test := range []struct {
+		ratio, lo, hi Number
+		want          string
+	}{
+		{0.19, 0.12, 0.29, "[0.12, 0.29]"}, {32, 0.0029, 119854, "[<0.01, >3,000]"}, {0.67, 0.00024, 68336, "[<0.007, >100]"},
+		{0.004, 0.003, 0.005, "[0.003, 0.005]"},
+	} {
+		if got := ratioInterval(Row{Ratio: test.ratio, RatioLo: test.lo, RatioHi: test.hi}); got != test.want {
+			t.Errorf("interval of the ratio %v: %q, want %q", float64(test.ratio), got, test.want)
 		}
 	}
 	for n, want := range map[Number]string{0.1234: "0.12×", 0.0123: "0.012×", 12.34: "12.3×", 1: "1.00×", 1234: "1,234×"} {

@@ -72,7 +72,8 @@ type Row struct {
 	Unit string `json:"unit"`
 	// Estimate is the percentile of the samples of all blocks together, or
 	// the median over blocks of a metric with one value per trial. Lo and
-	// Hi are its 95% interval, null with a single block.
+	// Hi are its 95% interval, null with a single block or with lower
+	// bounds among the blocks.
 	Estimate Number `json:"estimate"`
 	Lo       Number `json:"lo"`
 	Hi       Number `json:"hi"`
@@ -92,11 +93,17 @@ type Row struct {
 	// Ratio is the median over blocks of this mode's value divided by the
 	// baseline's in the same block; null for the baseline itself. RatioLo
 	// and RatioHi are its 95% interval.
-	Ratio    Number   `json:"ratio"`
-	RatioLo  Number   `json:"ratioLo"`
-	RatioHi  Number   `json:"ratioHi"`
+	Ratio   Number `json:"ratio"`
+	RatioLo Number `json:"ratioLo"`
+	RatioHi Number `json:"ratioHi"`
+	// Pairs is the number of blocks that Ratio rests on: those in which both
+	// modes have the metric.
+	Pairs    int      `json:"pairs,omitempty"`
 	Verdict  Verdict  `json:"verdict"`
 	Warnings []string `json:"warnings"`
+
+	// blocks are the values of single blocks.
+	blocks map[int]float64
 }
 
 // Finding is one sentence about a scenario, and the point and metric of the

@@ -47,7 +47,7 @@ func (s *Summary) WriteText(w io.Writer) error {
 }
 
 // table flattens the matrix into one row for each metric and point. detailed
-// adds the intervals of estimates.
+// adds the intervals of estimates and the marks of footnotes.
 func (m matrix) table(detailed bool) table {
 	t := table{Head: []string{"metric", "point"}}
 	for _, c := range m.Modes {
@@ -61,8 +61,11 @@ func (m matrix) table(detailed bool) table {
 			row := []string{g.Metric, l.Point}
 			for _, c := range l.Cells {
 				value := c.Estimate
-				if detailed && c.Detail != "" {
-					value += " " + c.Detail
+				if detailed {
+					value = joined(value, c.Detail)
+					for _, n := range c.Notes {
+						value += " (" + n.Mark + ")"
+					}
 				}
 				row = append(row, value)
 				if c.Compared {

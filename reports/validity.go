@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"svcbench/internal/results"
 )
 
 // title names the modes that were compared.
@@ -38,6 +36,11 @@ func (s *Summary) alert() string {
 	}
 	if s.Trials.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %d failed.", count(s.Trials.Failed, "trial"), s.Trials.Complete+s.Trials.Failed))
+	}
+	for _, m := range s.Run.Modes {
+		if !m.Included {
+			parts = append(parts, fmt.Sprintf("%s was left out: %s.", m.Mode, strings.TrimSuffix(m.Because, ".")))
+		}
 	}
 	return strings.Join(parts, " ")
 }
@@ -107,26 +110,6 @@ func (s *Summary) failedTable() *table {
 	return optional(t)
 }
 
-func (s *Summary) missingTable() *table {
-	t := table{Head: []string{"metric", "scenario", "point", "mode", "blocks", "because"}}
-	for _, m := range s.Missing {
-		t.Rows = append(t.Rows, []string{m.Metric, m.Scenario, pointName(m.Point), m.Mode, blockList(m.Blocks), m.Because})
-	}
-	return optional(t)
-}
-
-func (s *Summary) warningTable() *table {
-	t := table{Head: []string{"about", "scenario", "point", "mode", "blocks", "warning"}}
-	for _, w := range s.Warnings {
-		about := w.Metric
-		if about == "" {
-			about = "everything"
-		}
-		t.Rows = append(t.Rows, []string{about, w.Scenario, pointName(w.Point), w.Mode, blockList(w.Blocks), w.Message})
-	}
-	return optional(t)
-}
-
 // troubled returns a row for each distribution or scalar with time-outs or
 // errors.
 func (s *Summary) troubled() []Row {
@@ -155,25 +138,6 @@ func (s *Summary) censoredTable() *table {
 		t.Rows = append(t.Rows, []string{
 			strings.TrimSuffix(r.Metric, ".p50"), r.Scenario, pointName(r.Point), r.Mode, thousands(r.Censored), thousands(r.Errors), thousands(r.Samples + r.Errors),
 		})
-	}
-	return optional(t)
-}
-
-// lagTable shows how late the load generators were.
-func (s *Summary) lagTable() *table {
-	t := table{Head: []string{"load", "scenario", "point", "mode", "lag p99", "latency p50", "latency p99"}}
-	for _, sc := range s.analysis.scenarios {
-		for _, p := range sc.points {
-			for _, mode := range sc.modes {
-				c := sc.cell(p, mode)
-				for _, pair := range lagPairs() {
-					lag, took := c.merged(pair[0], results.ClassAll), c.merged(pair[1], results.ClassAll)
-					if lag != nil && took != nil {
-						t.Rows = append(t.Rows, []string{pair[1], sc.Name, pointName(p), mode, quoted(lag, 0.99), quoted(took, 0.5), quoted(took, 0.99)})
-					}
-				}
-			}
-		}
 	}
 	return optional(t)
 }

@@ -35,7 +35,8 @@ func (v Verdict) Class() string {
 const (
 	// Relevant is the smallest relative difference that is called one, for
 	// every metric: below it, a difference may be real and still be nothing
-	// to choose a mode by.
+	// to choose a mode by. It is that of the larger number to the smaller, so
+	// that the other baseline would give the opposite verdict.
 	Relevant = 0.05
 	// TolerableErrors is the share of failed attempts above which latencies
 	// of the successful ones are not compared.
@@ -64,12 +65,14 @@ func (r *Row) compare(m, base *measure) {
 	}
 	ratio, ok := stats.MedianRatio(ours, theirs)
 	if !ok {
+		reason := "no ratio: no block has this number of both modes"
 		if len(ours) > 0 {
-			r.Warnings = append(r.Warnings, "no ratio: a value is 0")
+			reason = "no ratio: a value is 0"
 		}
+		r.Warnings = append(r.Warnings, reason)
 		return
 	}
-	r.Ratio, r.RatioLo, r.RatioHi = Number(ratio.Estimate), Number(ratio.Lo), Number(ratio.Hi)
+	r.Ratio, r.RatioLo, r.RatioHi, r.Pairs = Number(ratio.Estimate), Number(ratio.Lo), Number(ratio.Hi), ratio.N
 	if !judged(r.Metric) {
 		return
 	}
@@ -92,7 +95,7 @@ func fewBlocks(n int) string {
 // an interval that excludes 1 and a difference that matters.
 func verdictOf(ratio stats.Interval) Verdict {
 	switch {
-	case !ratio.Excludes(1), math.Abs(ratio.Estimate-1) <= Relevant:
+	case !ratio.Excludes(1), math.Abs(math.Log(ratio.Estimate)) <= math.Log1p(Relevant):
 		return NoDifference
 	case ratio.Estimate < 1:
 		return Better
