@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -42,6 +43,7 @@ func stop(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
 	cancel(interruptedBy(<-signals))
 	for s := range signals {
 		if s != syscall.SIGHUP {
+			fmt.Fprintln(os.Stderr, "\nsvcbench: ended at once\nnext: `svcbench clean` removes what may be left")
 			os.Exit(int(failure.Interrupted))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -67,10 +68,14 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 // the result.
 func (r *running) run(cmd *cobra.Command, streams Streams, chosen []scenarios.Scenario, args []string) error {
 	out, failed := r.measure(cmd.Context(), streams, chosen, commandLine(cmd, args))
-	if out.Complete == 0 {
-		return failed
+	switch {
+	case out.Complete > 0:
+		failed = errors.Join(failed, drawRun(streams, out.Dir))
+	case out.Failed == 0 && out.Dir != "":
+		// There is nothing in it, and it would be the latest run.
+		failed = errors.Join(failed, os.RemoveAll(out.Dir))
 	}
-	return errors.Join(failed, drawRun(streams, out.Dir))
+	return failed
 }
 
 // measure makes a run and returns how far it came.
