@@ -120,14 +120,18 @@ func (l *line) draw() {
 			width = w
 		}
 	}
-	fmt.Fprint(l.terminal, erase+cut(l.text(), width-1))
+	text := l.text(l.phase.String())
+	if utf8.RuneCountInString(text) >= width {
+		text = l.text(l.phase.Text) // what moves is worth more than what it belongs to
+	}
+	fmt.Fprint(l.terminal, erase+cut(text, width-1))
 }
 
-// text is the whole status line.
-func (l *line) text() string {
+// text is the whole status line with a name for the phase.
+func (l *line) text(phase string) string {
 	frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 	mark := frames[l.frame%len(frames)]
-	parts := []string{l.phase.String()}
+	parts := []string{phase}
 	if l.phase.Measuring {
 		mark = '•' // it stands still
 	} else {

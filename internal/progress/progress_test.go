@@ -95,6 +95,10 @@ func TestLineFitsTheTerminalAndErasesItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out screen
 		d := New(Terminal{Writer: &out, Redraws: true, Width: func() int { return 20 }}, Auto)
+		d.Phase(Phase{Part: "[1/2] a trial", Text: "populate"})
+		if !strings.HasSuffix(out.String(), "⠋ populate") {
+			t.Errorf("the phase is not to be seen in %q", out.String())
+		}
 		d.Phase(Phase{Text: strings.Repeat("long ", 10)})
 		time.Sleep(time.Second + time.Millisecond)
 		synctest.Wait()
