@@ -25,6 +25,8 @@ type figure struct {
 type table struct {
 	Head []string
 	Rows [][]string
+	// Prose means that cells are sentences, which may be broken into lines.
+	Prose bool
 }
 
 // The sizes of charts in CSS pixels.

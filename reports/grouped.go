@@ -68,7 +68,7 @@ func (s *Summary) grouped(all []remark, about, text string) *table {
 		merged[i].metrics = append(merged[i].metrics, g.metrics...)
 		merged[i].remarks = append(merged[i].remarks, g.remarks...)
 	}
-	t := table{Head: []string{about, "where", text}}
+	t := table{Head: []string{about, "where", text}, Prose: true}
 	for _, g := range merged {
 		names := strings.Join(g.metrics, ", ")
 		if names == "" {

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -99,7 +100,7 @@ func (s *Summary) page() (*page, error) {
 func (s *Summary) section(sc *scenario) (section, error) {
 	view := section{
 		ID: slug(sc.Name), Name: sc.Name, Title: sc.Title, Description: strings.TrimSpace(sc.Description), YAML: sc.YAML,
-		Findings: s.findingsOf(sc.Name), matrix: s.matrix(sc), All: s.everything(sc.Name),
+		Findings: unbroken(s.findingsOf(sc.Name)), matrix: s.matrix(sc), All: s.everything(sc.Name),
 	}
 	if view.Title == "" {
 		view.Title = sc.Name
@@ -121,6 +122,16 @@ func (s *Summary) findingsOf(scenario string) []string {
 		}
 	}
 	return texts
+}
+
+// unbroken keeps numbers and their units on one line.
+func unbroken(texts []string) []string {
+	unit := regexp.MustCompile(`([0-9]) (ns|µs|ms|s|blocks?|Services?)\b`)
+	kept := make([]string, len(texts))
+	for i, text := range texts {
+		kept[i] = unit.ReplaceAllString(text, "$1\u00a0$2")
+	}
+	return kept
 }
 
 // everything is the table of all rows of a scenario.

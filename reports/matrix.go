@@ -68,6 +68,9 @@ func (s *Summary) matrix(sc *scenario) matrix {
 	}
 	for _, metric := range sc.headlineMetrics(s.Rows) {
 		group := metricGroup{Title: metricTitle(metric), Metric: metric, Columns: columns}
+		if isDirect(metric) && slices.Contains(sc.modes, string(scenarios.IPTables)) {
+			group.Title += " (no floor in iptables mode: compared with the rules of all Services)"
+		}
 		for _, p := range sc.points {
 			if l, ok := s.line(&m, sc, p, metric); ok {
 				group.Lines = append(group.Lines, l)

@@ -118,6 +118,9 @@ func metricTitle(metric string) string {
 	return f.title + ", " + strings.Join(parts, ", ")
 }
 
+// isDirect reports whether a metric is that of connections without a Service.
+func isDirect(metric string) bool { return strings.Contains(metric+".", "."+results.ClassDirect+".") }
+
 // isTenth reports whether class is one of "d01" to "d10".
 func isTenth(class string) bool {
 	return len(class) == 3 && class[0] == 'd' && class >= "d01" && class <= "d10"
