@@ -1,6 +1,7 @@
 package runners
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/bits"
@@ -51,12 +52,9 @@ func ringBytes(connections int) int {
 // made, and detaches it.
 func collectPath(ctx context.Context, f *inFlight) error {
 	samples, err := f.probe.Collect(ctx)
-	if err != nil {
-		return err
-	}
-	err = f.probe.Close()
+	ended := f.probe.Close() // says why, if the agent is gone
 	f.probe = nil
-	if err != nil {
+	if err := cmp.Or(ended, err); err != nil {
 		return err
 	}
 	f.doubt(samples)

@@ -173,11 +173,11 @@ func (r *run) count(t *results.Trial, failed error, hint string) error {
 	r.inARow++
 	switch {
 	case failure.CodeOf(failed) == failure.Environment:
-		return failure.New(failure.Environment, errors.New(t.Error), hint)
+		return failure.New(failure.Environment, errors.New(headline(t.Error)), hint)
 	case errors.Is(failed, unix.ENOSPC), errors.Is(failed, unix.EDQUOT):
-		return failure.New(failure.Environment, errors.New(t.Error), "free some space (`df -h`), or choose other disks with TMPDIR and --out")
+		return failure.New(failure.Environment, errors.New(headline(t.Error)), "free some space (`df -h`), or choose other disks with TMPDIR and --out")
 	case r.inARow == failuresInARow:
-		return fmt.Errorf("%d trials in a row failed, the last because: %s", failuresInARow, t.Error)
+		return fmt.Errorf("%d trials in a row failed, the last because: %s", failuresInARow, headline(t.Error))
 	}
 	return nil
 }
@@ -194,9 +194,18 @@ func (r *run) verdict(ctx context.Context, stopped error) error {
 		return failure.New(failure.Invalid, fmt.Errorf("stopped %s: %w", done, stopped), r.hint())
 	case r.out.Failed > 0:
 		first := r.out.Failures[0]
-		return failure.New(failure.Invalid, fmt.Errorf("%d of %d trials failed, the first (%s) because: %s", r.out.Failed, r.out.Planned, first.Trial, first.Because), r.hint())
+		return failure.New(failure.Invalid, fmt.Errorf("%d of %d trials failed, the first (%s) because: %s", r.out.Failed, r.out.Planned, first.Trial, headline(first.Because)), r.hint())
 	}
 	return nil
+}
+
+// headline is the first line of a reason: the observer was told all of it.
+func headline(because string) string {
+	first, _, more := strings.Cut(because, "\n")
+	if more {
+		first += " ..."
+	}
+	return first
 }
 
 // hint is the next step after a run that did not come to its end.

@@ -307,19 +307,27 @@ func (p *Process) Close() error {
 	return p.Err()
 }
 
+// logTail returns the last words of the process: the end of its log or, where
+// Go has listed its goroutines there, what comes before those.
 func (p *Process) logTail() string {
-	const keep = 2048
+	const (
+		look  = 64 << 10 // bytes
+		shown = 6        // lines
+	)
 	f, err := os.Open(p.log)
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.Size() > keep {
-		_, _ = f.Seek(-keep, io.SeekEnd)
+	if st, err := f.Stat(); err == nil && st.Size() > look {
+		_, _ = f.Seek(-look, io.SeekEnd)
 	}
 	b, _ := io.ReadAll(f)
+	if said, _, crashed := bytes.Cut(b, []byte("\n\ngoroutine ")); crashed {
+		b = said
+	}
 	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
-	return string(bytes.Join(lines[max(0, len(lines)-6):], []byte("\n")))
+	return string(bytes.Join(lines[max(0, len(lines)-shown):], []byte("\n")))
 }
 
 // baseEnv is what every child gets: nothing of the user's settings that

@@ -127,6 +127,16 @@ func TestLogAndEnd(t *testing.T) {
 	}
 }
 
+// A crash of a Go program ends with many lines that say little.
+func TestLogOfCrash(t *testing.T) {
+	const script = "echo before; printf 'panic: no space left\n\ngoroutine 1 [running]:\n'; seq 30; exit 2"
+	p := shell(t, newLauncher(t), script, process.Spec{Log: filepath.Join(t.TempDir(), "log")})
+	<-p.Done()
+	if err := p.Err(); err == nil || !strings.HasSuffix(err.Error(), "before\npanic: no space left") {
+		t.Errorf("Err = %v", err)
+	}
+}
+
 // Whom the kernel kills to get memory leaves no words.
 func TestKilledByAnother(t *testing.T) {
 	p := shell(t, newLauncher(t), "kill -KILL $$", process.Spec{})
