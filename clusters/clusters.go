@@ -34,6 +34,23 @@ type Provider interface {
 	Versions(ctx context.Context) (map[string]string, error)
 }
 
+// Preparer is a provider that can write a population once and start any
+// number of clusters with it. Writing is the slowest part of a large cluster,
+// and what is started from one database is the same to the byte.
+type Preparer interface {
+	// Prepare lets fill write API objects and keeps them for Config.Prepared.
+	// Of the Config the mode and the proxy do not matter. The error may be
+	// that of fill, whose context ends when the API server does.
+	Prepare(ctx context.Context, c Config, fill func(context.Context, kubernetes.Interface, Network) error) (Prepared, error)
+}
+
+// Prepared is API objects that clusters can be started with, until it is
+// closed.
+type Prepared interface {
+	// Close forgets them. It may be called more than once.
+	Close() error
+}
+
 // Support says whether a mode can run.
 type Support struct {
 	Mode   scenarios.Mode
@@ -66,6 +83,9 @@ type Config struct {
 	Ports []uint16
 	// LogDir gets the logs of every part, one file each.
 	LogDir string
+	// Prepared are the API objects the cluster begins with, from the same
+	// provider's Prepare; nil means none.
+	Prepared Prepared
 }
 
 // Cluster is a running API server and a node whose Services are implemented

@@ -2,7 +2,6 @@ package runners
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"svcbench/clusters"
@@ -12,20 +11,29 @@ import (
 	"svcbench/scenarios"
 )
 
-// clusterUp starts the cluster of the trial.
-func clusterUp(ctx context.Context, f *inFlight) error {
+// config describes the cluster of the trial.
+func (f *inFlight) config() clusters.Config {
 	t := f.trial
-	start := time.Now()
-	c, err := f.provider.Start(ctx, clusters.Config{
+	return clusters.Config{
 		Name: t.ID, Mode: t.mode, Proxy: t.scenario.Proxy,
 		Population: scenarios.Point{Services: t.point.Services, Endpoints: t.point.Endpoints},
 		Ports:      population.Targets(t.scenario.Population.Ports),
 		LogDir:     f.logDir,
-	})
+		Prepared:   f.kept.of(t),
+	}
+}
+
+// clusterUp starts the cluster of the trial.
+func clusterUp(ctx context.Context, f *inFlight) error {
+	start := time.Now()
+	c, err := f.provider.Start(ctx, f.config())
 	if err != nil {
 		return err
 	}
 	f.cluster = c
+	if err := f.compose(c.Network()); err != nil {
+		return err
+	}
 	f.scalar(results.ClusterUp, "s", time.Since(start).Seconds())
 	f.record.ProxyConfig = c.Proxy().Config()
 	f.record.Notes = append(f.record.Notes, c.Proxy().Notes()...)
@@ -52,27 +60,6 @@ func (f *inFlight) clusterDown(ctx context.Context) {
 	if err != nil {
 		f.warn("", "the cluster was not removed as it should be (`svcbench clean` removes what is left): %v", err)
 	}
-}
-
-// populate writes every Service and its endpoints to the API.
-func populate(ctx context.Context, f *inFlight) error {
-	s := f.trial.scenario
-	spare := 0
-	if churns(f) {
-		spare = changes(s.Churn) * f.trial.point.Endpoints
-	}
-	p, err := population.New(f.cluster.Network(), f.trial.point, s.Population.Ports, spare)
-	if err != nil {
-		return err
-	}
-	f.population = p
-	progress := &steps{observer: f.observer, total: p.Objects()}
-	start := agent.Now()
-	if err := p.Write(ctx, f.cluster.API(), progress.at); err != nil {
-		return fmt.Errorf("write population of %d Services: %w", p.Services(), err)
-	}
-	f.scalar(results.PopulateRate, "count/s", float64(p.Objects())/seconds(agent.Now()-start))
-	return nil
 }
 
 // seconds converts nanoseconds.

@@ -55,10 +55,7 @@ func (p *fakeProvider) Start(_ context.Context, c clusters.Config) (clusters.Clu
 	p.started++
 	f := &fakeCluster{
 		t: p.t, config: c, api: fake.NewClientset(), died: make(chan struct{}),
-		network: clusters.Network{
-			Services: netip.MustParsePrefix("10.96.0.0/16"), Pods: netip.MustParsePrefix("10.244.0.0/16"),
-			ClientLink: "to-client", BackendLink: "to-backend", Node: "node",
-		},
+		network:  fakeNetwork(),
 		off:      map[netip.Addr]bool{},
 		launcher: agenttest.Launcher{},
 	}
@@ -71,6 +68,44 @@ func (p *fakeProvider) Start(_ context.Context, c clusters.Config) (clusters.Clu
 		return nil, f.refuse
 	}
 	return f, nil
+}
+
+// keepingProvider is a fakeProvider that can keep populations.
+type keepingProvider struct {
+	*fakeProvider
+	prepared, closed int
+}
+
+// fakePrepared is the API of a preparation, which clusters share.
+type fakePrepared struct {
+	provider *keepingProvider
+	api      kubernetes.Interface
+}
+
+func (p *keepingProvider) Prepare(ctx context.Context, _ clusters.Config, fill func(context.Context, kubernetes.Interface, clusters.Network) error) (clusters.Prepared, error) {
+	p.prepared++
+	f := &fakePrepared{provider: p, api: fake.NewClientset()}
+	return f, fill(ctx, f.api, fakeNetwork())
+}
+
+func (p *keepingProvider) Start(ctx context.Context, c clusters.Config) (clusters.Cluster, error) {
+	started, err := p.fakeProvider.Start(ctx, c)
+	if err == nil && c.Prepared != nil {
+		p.last.api = c.Prepared.(*fakePrepared).api
+	}
+	return started, err
+}
+
+func (p *fakePrepared) Close() error {
+	p.provider.closed++
+	return nil
+}
+
+func fakeNetwork() clusters.Network {
+	return clusters.Network{
+		Services: netip.MustParsePrefix("10.96.0.0/16"), Pods: netip.MustParsePrefix("10.244.0.0/16"),
+		ClientLink: "to-client", BackendLink: "to-backend", Node: "node",
+	}
 }
 
 // fakeCluster is a cluster without a kernel, until inNamespace is called.

@@ -31,10 +31,13 @@ type inFlight struct {
 	logDir   string
 	record   *results.Trial
 
+	// kept is what the run keeps for this trial and others.
+	kept kept
+
 	// From cluster-up on.
 	cluster clusters.Cluster
-	// From populate on; endpoints are those of Services that have been
-	// changed since.
+	// From prepare or cluster-up on; endpoints are those of Services that
+	// have been changed since.
 	population *population.Population
 	endpoints  map[int][]netip.Addr
 	// What the proxy had used by certain moments, from coldstart on.
@@ -49,9 +52,9 @@ type inFlight struct {
 
 // runTrial measures one trial and returns all there is to store of it. Its
 // Status and Error say how it ended; the error is the same with its class.
-func runTrial(ctx context.Context, provider clusters.Provider, t Trial, logDir string, o Observer) (*results.Trial, error) {
+func runTrial(ctx context.Context, provider clusters.Provider, k kept, t Trial, logDir string, o Observer) (*results.Trial, error) {
 	f := &inFlight{
-		trial: t, provider: provider, observer: o, logDir: logDir,
+		trial: t, provider: provider, kept: k, observer: o, logDir: logDir,
 		endpoints: map[int][]netip.Addr{},
 		record: &results.Trial{
 			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Provider: provider.Name(),
@@ -80,7 +83,7 @@ func (f *inFlight) run(ctx context.Context) error {
 		if err := f.enter(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", p.name, f.explain(ctx, err))
 		}
-		if !watching {
+		if !watching && f.cluster != nil {
 			go f.watch(ctx, cancel)
 		}
 	}

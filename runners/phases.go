@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"svcbench/clusters"
 	"svcbench/scenarios"
 )
 
@@ -19,6 +20,7 @@ type phase struct {
 
 // The names of the phases.
 const (
+	phasePrepare     = "prepare"
 	phaseClusterUp   = "cluster-up"
 	phasePopulate    = "populate"
 	phaseReach       = "reach-pods"
@@ -39,8 +41,9 @@ const (
 // goes down after it whatever happens.
 func phases() []phase {
 	return []phase{
+		{name: phasePrepare, when: unprepared, run: prepare},
 		{name: phaseClusterUp, run: clusterUp},
-		{name: phasePopulate, run: populate},
+		{name: phasePopulate, when: unpopulated, run: populate},
 		{name: phaseReach, run: reachPods},
 		{name: phaseColdStart, measuring: true, run: coldStart},
 		{name: phaseRules, run: readRules},
@@ -54,6 +57,16 @@ func phases() []phase {
 		{name: phaseProxyCost, when: measuresProxy, run: proxyCost},
 	}
 }
+
+// unprepared is true for the first trial with a population, if the provider
+// can keep that.
+func unprepared(f *inFlight) bool {
+	_, can := f.provider.(clusters.Preparer)
+	return can && f.kept.of(f.trial) == nil
+}
+
+// unpopulated is true when the cluster did not begin with its population.
+func unpopulated(f *inFlight) bool { return f.kept.of(f.trial) == nil }
 
 // The instruments of a trial.
 

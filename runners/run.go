@@ -62,7 +62,7 @@ type Failure struct{ Trial, Because string }
 // failed are a failure.Invalid. The Outcome counts in any case, and what was
 // measured is in the run directory.
 func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options) (Outcome, error) {
-	r := &run{provider: provider, plan: plan, observer: o.Observer, out: Outcome{Planned: len(plan.Trials)}}
+	r := &run{provider: provider, plan: plan, observer: o.Observer, kept: kept{}, out: Outcome{Planned: len(plan.Trials)}}
 	if r.observer == nil {
 		r.observer = silent{}
 	}
@@ -84,6 +84,7 @@ type run struct {
 	plan     *Plan
 	observer Observer
 	writer   *results.Writer
+	kept     kept
 	out      Outcome
 	inARow   int // trials that failed since the last complete one
 }
@@ -126,10 +127,14 @@ func merged(a, b map[string]string) map[string]string {
 }
 
 // trials runs the trials and returns why it stopped before the last.
-func (r *run) trials(ctx context.Context) error {
+func (r *run) trials(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, r.kept.release("")) }()
 	for n, t := range r.plan.Trials {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if err := r.kept.release(t.Scenario); err != nil {
+			return err
 		}
 		r.observer.TrialStarted(t.PlannedTrial, n+1, len(r.plan.Trials))
 		if err := r.trial(ctx, t); err != nil {
@@ -146,7 +151,7 @@ func (r *run) trial(ctx context.Context, t Trial) error {
 	if err != nil {
 		return err
 	}
-	record, failed := runTrial(ctx, r.provider, t, filepath.Join(dir, results.LogFolder), r.observer)
+	record, failed := runTrial(ctx, r.provider, r.kept, t, filepath.Join(dir, results.LogFolder), r.observer)
 	// A message may name a log, whose folder gets its lasting name below.
 	lasting := strings.NewReplacer(dir, results.TrialDir(r.writer.Dir(), t.ID))
 	record.Error = lasting.Replace(record.Error)

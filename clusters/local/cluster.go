@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -48,25 +49,49 @@ type cluster struct {
 
 var _ clusters.Cluster = (*cluster)(nil)
 
-// up brings up everything but the proxy, in order.
-func (c *cluster) up(ctx context.Context) error {
-	for _, step := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
+// step is a part of bringing up a cluster.
+type step struct {
+	what string
+	do   func(context.Context) error
+}
+
+// controlPlane are the steps to an API server that answers.
+func (c *cluster) controlPlane() []step {
+	return []step{
 		{"make network", c.makeNetwork},
+		{"take prepared API objects", c.takePrepared},
 		{"start etcd", c.startEtcd},
 		{"start API server", c.startAPIServer},
-		{"start backends", c.startBackends},
-		{"connect to API server", c.guard},
+		{"connect to API server", c.connect},
 		{"register node", c.registerNode},
+	}
+}
+
+// data are the steps from there to pods that answer.
+func (c *cluster) data() []step {
+	return []step{
+		{"start backends", c.startBackends},
 		{"verify pods by traffic", c.verifyPods},
-	} {
-		if err := step.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", step.what, err)
+	}
+}
+
+// climb takes steps in their order.
+func climb(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		if err := s.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", s.what, err)
 		}
 	}
 	return nil
+}
+
+// explain returns why the cluster died, if it has, instead of err: a part that
+// ended explains more than what it left undone.
+func (c *cluster) explain(err error) error {
+	if died := c.Err(); died != nil {
+		return died
+	}
+	return err
 }
 
 func (c *cluster) makeNetwork(context.Context) (err error) {
@@ -86,15 +111,11 @@ func (c *cluster) startBackends(ctx context.Context) (err error) {
 	started := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
 	defer started()
 	c.backends, err = backend.Start(life, c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
-	return err
-}
-
-// guard watches the parts the cluster cannot do without, then connects.
-func (c *cluster) guard(ctx context.Context) error {
-	go c.watch(c.etcd.Done(), c.etcd.Err, "etcd")
-	go c.watch(c.apiserver.Done(), c.apiserver.Err, "kube-apiserver")
+	if err != nil {
+		return err
+	}
 	go c.watch(c.backends.Gone(), c.backends.Err, "the backends")
-	return c.connect(ctx)
+	return nil
 }
 
 // watch makes the cluster die with one of its parts.
@@ -143,6 +164,9 @@ func (c *cluster) registerNode(ctx context.Context) error {
 			Conditions: []corev1.NodeCondition{ready},
 		},
 	}, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) { // it was prepared
+		return nil
+	}
 	return err
 }
 

@@ -38,7 +38,7 @@ func (c *cluster) startEtcd(ctx context.Context) error {
 	c.etcd, err = c.launcher.Start(ctx, process.Spec{
 		Name: "etcd", Path: c.binaries[etcdBinary], Namespace: c.network.control, Log: c.log("etcd"), Env: lessGarbageCollection(),
 		Args: []string{
-			"--data-dir=" + filepath.Join(c.owner.work, "etcd"),
+			"--data-dir=" + c.owner.database(),
 			"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 			"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=default=" + peer,
 			// The data lives as long as the process: waiting for the disk
@@ -47,7 +47,11 @@ func (c *cluster) startEtcd(ctx context.Context) error {
 			"--quota-backend-bytes=8589934592", "--log-level=warn",
 		},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	go c.watch(c.etcd.Done(), c.etcd.Err, "etcd")
+	return nil
 }
 
 // startAPIServer starts kube-apiserver on the control namespace's address
@@ -77,7 +81,11 @@ func (c *cluster) startAPIServer(ctx context.Context) error {
 			"--endpoint-reconciler-type=none",
 		},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	go c.watch(c.apiserver.Done(), c.apiserver.Err, "kube-apiserver")
+	return nil
 }
 
 // connect makes the client of the API server and waits until it is ready.

@@ -21,6 +21,7 @@ import (
 	discovery "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes"
 
 	"svcbench/clusters"
 	"svcbench/internal/agent"
@@ -98,11 +99,11 @@ func serviceIP(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 97, 0, byt
 func podIP(i int) netip.Addr     { return netip.AddrFrom4([4]byte{10, 130, 0, byte(i + 1)}) }
 
 // populate writes Services with one endpoint each.
-func populate(t *testing.T, c clusters.Cluster) {
+func populate(t *testing.T, api kubernetes.Interface) {
 	t.Helper()
 	for i := range population {
 		name := fmt.Sprintf("service-%d", i)
-		_, err := c.API().CoreV1().Services("default").Create(t.Context(), &corev1.Service{
+		_, err := api.CoreV1().Services("default").Create(t.Context(), &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec: corev1.ServiceSpec{ClusterIP: serviceIP(i).String(),
 				Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(backend.DefaultPort)}}},
@@ -111,7 +112,7 @@ func populate(t *testing.T, c clusters.Cluster) {
 			t.Fatal(err)
 		}
 		port, noName := int32(backend.DefaultPort), ""
-		_, err = c.API().DiscoveryV1().EndpointSlices("default").Create(t.Context(), &discovery.EndpointSlice{
+		_, err = api.DiscoveryV1().EndpointSlices("default").Create(t.Context(), &discovery.EndpointSlice{
 			ObjectMeta:  metav1.ObjectMeta{Name: name, Labels: map[string]string{discovery.LabelServiceName: name}},
 			AddressType: discovery.AddressTypeIPv4,
 			Ports:       []discovery.EndpointPort{{Name: &noName, Port: &port}},
@@ -168,8 +169,51 @@ func TestCluster(t *testing.T) {
 	}
 }
 
+// Clusters that begin with prepared API objects serve them, one after the
+// other, and leave nothing behind; a preparation that fails leaves nothing.
+func TestPrepare(t *testing.T) {
+	p, temp := newProvider(t)
+	before := machineNow(t, temp)
+	config := clusters.Config{Name: "test", Mode: scenarios.NFTables, LogDir: t.TempDir()}
+	refused := errors.New("nothing to write")
+	_, err := p.Prepare(t.Context(), config, func(context.Context, kubernetes.Interface, clusters.Network) error { return refused })
+	if !errors.Is(err, refused) {
+		t.Errorf("got %v, want %v", err, refused)
+	}
+	before.same(t, machineNow(t, temp))
+
+	kept, err := p.Prepare(t.Context(), config, func(_ context.Context, api kubernetes.Interface, _ clusters.Network) error {
+		populate(t, api)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := Leftovers(); len(left) != 0 || err != nil {
+		t.Errorf("what is kept is taken for a leftover: %v, %v", left, err)
+	}
+	config.Prepared = kept
+	for range 2 {
+		c, err := p.Start(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Proxy().Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		awaitServices(t, c)
+		if err := c.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(kept.Close(), kept.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before.same(t, machineNow(t, temp))
+}
+
 func observe(t *testing.T, c clusters.Cluster, mode scenarios.Mode) {
-	populate(t, c)
+	populate(t, c.API())
 	if _, err := c.Proxy().Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +384,7 @@ func TestClean(t *testing.T) {
 	if len(removed) != 1 || removed[0] != left[0] {
 		t.Errorf("removed %v, want %v", removed, left)
 	}
-	populate(t, alive) // it lives
+	populate(t, alive.API()) // it lives
 	if err := alive.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

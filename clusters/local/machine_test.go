@@ -1,14 +1,12 @@
 package local
 
 import (
-	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,15 +25,22 @@ type machine struct {
 func machineNow(t *testing.T, temp string) machine {
 	t.Helper()
 	var m machine
-	var err error
-	if m.Namespaces, err = netns.List(""); err != nil {
+	// Other clusters, and tests, come and go beside this one: they are not
+	// its own.
+	mine, others := ownersNow(t, temp)
+	m.Owners = mine
+	all, err := netns.List("")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Owners, err = owners(); err != nil {
-		t.Fatal(err)
+	_, later := ownersNow(t, temp)
+	others = append(others, later...)
+	for _, name := range all {
+		match := ownedName.FindStringSubmatch(name)
+		if !strings.HasPrefix(name, "svcbench-test-") && (match == nil || !slices.Contains(others, match[1])) {
+			m.Namespaces = append(m.Namespaces, name)
+		}
 	}
-	m.Namespaces = slices.DeleteFunc(m.Namespaces, ofOthers)
-	m.Owners = slices.DeleteFunc(m.Owners, ofOthers)
 	m.WorkFolders, _ = filepath.Glob(filepath.Join(temp, "svcbench-*"))
 	m.Processes = processesOf(t, temp)
 	m.Links = output(t, "ip", "-o", "address") + output(t, "ip", "route", "show", "table", "all") + output(t, "ip", "-o", "link")
@@ -43,7 +48,8 @@ func machineNow(t *testing.T, temp string) machine {
 	m.Sysctls = tree(t, "/proc/sys/net") + tree(t, "/proc/sys/vm")
 	for _, dir := range []string{"/sys/fs/bpf", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
+			// Others make and remove theirs at any time; ours would say so.
+			if err == nil && strings.Contains(d.Name(), "svcbench") {
 				m.CgroupsAndBPF += path + "\n"
 			}
 			return nil
@@ -52,24 +58,22 @@ func machineNow(t *testing.T, temp string) machine {
 	return m
 }
 
-// ofOthers reports whether a namespace, or an owner's file, is that of another
-// test or run that is under way beside this one.
-func ofOthers(name string) bool {
-	if strings.HasPrefix(name, "svcbench-test-") {
-		return true
+// ownersNow lists the owners whose work folder is in temp, and the others.
+func ownersNow(t *testing.T, temp string) (mine, others []string) {
+	t.Helper()
+	all, err := owners()
+	if err != nil {
+		t.Fatal(err)
 	}
-	prefix := name
-	if m := ownedName.FindStringSubmatch(name); m != nil {
-		prefix = m[1]
+	for _, name := range all {
+		text, _ := os.ReadFile(filepath.Join(registry, name)) // gone meanwhile: another's
+		if strings.Contains(string(text), temp) {
+			mine = append(mine, name)
+		} else {
+			others = append(others, name)
+		}
 	}
-	text, err := os.ReadFile((&owner{prefix: prefix}).path())
-	if err != nil { // without an owner it is a leftover, or has just gone
-		_, gone := os.Stat(filepath.Join(netns.Folder, name))
-		return gone != nil
-	}
-	var r record
-	err = json.Unmarshal(text, &r)
-	return err == nil && r.PID != os.Getpid() && syscall.Kill(r.PID, 0) == nil
+	return mine, others
 }
 
 // same fails the test unless the machine is as before.

@@ -108,35 +108,41 @@ func try(ctx context.Context, m modes.Mode, l *process.Launcher, name string) (_
 }
 
 // Start brings up a cluster.
-func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ clusters.Cluster, err error) {
+func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.Cluster, error) {
 	mode := modes.Of(config.Mode)
 	if mode == nil {
 		return nil, fmt.Errorf("start cluster %s: unknown mode %q", config.Name, config.Mode)
 	}
+	c, err := p.newCluster(config)
+	if err != nil {
+		return nil, fmt.Errorf("start cluster %s: %w", config.Name, err)
+	}
+	if c.proxy, err = newProxy(c, mode); err == nil {
+		err = climb(ctx, append(c.controlPlane(), c.data()...))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start cluster %s: %w", config.Name, c.explain(err)), c.Close(ctx))
+	}
+	return c, nil
+}
+
+// newCluster returns a cluster that has a name and a work folder but nothing
+// that runs. It must be closed.
+func (p *Provider) newCluster(config clusters.Config) (_ *cluster, err error) {
 	c := &cluster{config: config, binaries: p.options.Binaries, self: p.options.Agent, died: make(chan struct{})}
 	for _, name := range Binaries() {
 		if c.binaries[name] == "" {
-			return nil, fmt.Errorf("start cluster %s: no binary %s", config.Name, name)
+			return nil, fmt.Errorf("no binary %s", name)
 		}
 	}
 	if c.self == "" {
 		if c.self, err = os.Executable(); err != nil {
-			return nil, fmt.Errorf("start cluster %s: find own program: %w", config.Name, err)
+			return nil, fmt.Errorf("find own program: %w", err)
 		}
 	}
 	if c.owner, err = newOwner(p.options.TempDir); err != nil {
-		return nil, fmt.Errorf("start cluster %s: %w", config.Name, err)
+		return nil, err
 	}
 	c.launcher = process.NewLauncher()
-	if c.proxy, err = newProxy(c, mode); err == nil {
-		err = c.up(ctx)
-	}
-	if err != nil {
-		// A part that died explains more than what it left undone.
-		if died := c.Err(); died != nil {
-			err = died
-		}
-		return nil, errors.Join(fmt.Errorf("start cluster %s: %w", config.Name, err), c.Close(ctx))
-	}
 	return c, nil
 }

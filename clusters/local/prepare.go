@@ -1,0 +1,98 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"svcbench/clusters"
+)
+
+var _ clusters.Preparer = (*Provider)(nil)
+
+// prepared is the database of an etcd that has ended. Its owner keeps it from
+// being taken for a leftover.
+type prepared struct{ owner *owner }
+
+// Close removes the database.
+func (p *prepared) Close() error { return p.owner.release() }
+
+func (o *owner) database() string { return filepath.Join(o.work, "etcd") }
+
+// Prepare fills the API server of a control plane of its own, and keeps etcd's
+// database.
+func (p *Provider) Prepare(ctx context.Context, config clusters.Config, fill func(context.Context, kubernetes.Interface, clusters.Network) error) (clusters.Prepared, error) {
+	c, err := p.newCluster(config)
+	if err != nil {
+		return nil, fmt.Errorf("prepare API objects: %w", err)
+	}
+	if err = climb(ctx, c.controlPlane()); err == nil {
+		err = c.fill(ctx, fill)
+	}
+	if err == nil {
+		err = c.rest()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare API objects: %w", c.explain(err)), c.Close(ctx))
+	}
+	return &prepared{owner: c.owner}, nil
+}
+
+// fill calls f with a context that ends when a part of the cluster does.
+func (c *cluster) fill(ctx context.Context, f func(context.Context, kubernetes.Interface, clusters.Network) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-c.died:
+			cancel(c.Err())
+		case <-ctx.Done():
+		}
+	}()
+	return f(ctx, c.api, c.Network())
+}
+
+// rest ends the cluster but keeps its database, and the owner of that. etcd is
+// asked to end, so that its files are whole.
+func (c *cluster) rest() error {
+	const grace = time.Minute
+	c.mu.Lock()
+	c.closing = true
+	c.mu.Unlock()
+	c.apiserver.Stop(0)
+	c.etcd.Stop(grace)
+	c.launcher.Close()
+	if _, err := removeNamespaces(c.owner.prefix); err != nil {
+		return err
+	}
+	if err := c.network.close(); err != nil {
+		return err
+	}
+	// What the next cluster makes for itself should not lie about.
+	for _, file := range []string{c.credentials.certFile, c.credentials.keyFile, c.credentials.saKeyFile, c.credentials.tokenFile, c.kubeconfig()} {
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("remove credentials: %w", err)
+		}
+	}
+	return nil
+}
+
+// takePrepared gives the cluster a copy of the database it is to begin with.
+func (c *cluster) takePrepared(context.Context) error {
+	if c.config.Prepared == nil {
+		return nil
+	}
+	from, ok := c.config.Prepared.(*prepared)
+	if !ok {
+		return fmt.Errorf("%T was not prepared by provider %s", c.config.Prepared, Name)
+	}
+	if err := os.CopyFS(c.owner.database(), os.DirFS(from.owner.database())); err != nil {
+		return fmt.Errorf("copy database: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/client-go/kubernetes"
+
+	"svcbench/clusters"
+	"svcbench/internal/agent"
+	"svcbench/internal/results"
+	"svcbench/runners/population"
+	"svcbench/scenarios"
+)
+
+// kept are the populations that a provider keeps during a run, each from the
+// first trial that needs it to the end of its scenario.
+type kept map[populationKey]clusters.Prepared
+
+// populationKey tells populations apart: everything that decides what is
+// written to the API.
+type populationKey struct {
+	scenario string
+	point    scenarios.Point
+}
+
+func keyOf(t Trial) populationKey { return populationKey{t.Scenario, t.point} }
+
+// of returns what is kept for a trial, nil if nothing is.
+func (k kept) of(t Trial) clusters.Prepared { return k[keyOf(t)] }
+
+// release forgets what trials of other scenarios needed.
+func (k kept) release(scenario string) error {
+	var errs []error
+	for key, p := range k {
+		if key.scenario != scenario {
+			errs = append(errs, p.Close())
+			delete(k, key)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// prepare writes the population of the trial once for all trials that have it.
+func prepare(ctx context.Context, f *inFlight) error {
+	p, err := f.provider.(clusters.Preparer).Prepare(ctx, f.config(), func(ctx context.Context, api kubernetes.Interface, n clusters.Network) error {
+		if err := f.compose(n); err != nil {
+			return err
+		}
+		return f.write(ctx, api)
+	})
+	if err != nil {
+		return err
+	}
+	f.kept[keyOf(f.trial)] = p
+	return nil
+}
+
+// populate writes every Service and its endpoints to the API of the cluster.
+func populate(ctx context.Context, f *inFlight) error { return f.write(ctx, f.cluster.API()) }
+
+// compose makes the population of the trial, which exists on paper only.
+func (f *inFlight) compose(n clusters.Network) (err error) {
+	s := f.trial.scenario
+	spare := 0
+	if churns(f) {
+		spare = changes(s.Churn) * f.trial.point.Endpoints
+	}
+	f.population, err = population.New(n, f.trial.point, s.Population.Ports, spare)
+	return err
+}
+
+// write writes the population to an API.
+func (f *inFlight) write(ctx context.Context, api kubernetes.Interface) error {
+	p := f.population
+	progress := &steps{observer: f.observer, total: p.Objects()}
+	start := agent.Now()
+	if err := p.Write(ctx, api, progress.at); err != nil {
+		return fmt.Errorf("write population of %d Services: %w", p.Services(), err)
+	}
+	f.scalar(results.PopulateRate, "count/s", float64(p.Objects())/seconds(agent.Now()-start))
+	return nil
+}
