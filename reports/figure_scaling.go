@@ -27,7 +27,7 @@ func (s *sheet) scaling(f *figure, panels []panel, shared bool) (*figure, error)
 			}
 		}
 	}
-	f.Table.Head = []string{"", "point", "mode", "estimate", "95% interval", "ratio to " + s.baseline, "blocks"}
+	f.Table.Head = []string{"what", "point", "mode", "estimate", "95% interval", "ratio to " + s.baseline, "blocks"}
 	if shared {
 		chart.Align(charts)
 	}

@@ -164,5 +164,5 @@ func (sc *scenario) blocksText() string {
 	case most < stats.LeastExact:
 		return fmt.Sprintf("Fewer than %d blocks give no verdict, and their intervals trust that blocks scatter normally.", stats.LeastExact)
 	}
-	return fmt.Sprintf("A difference within %.0f%% is not called one.", 100*Relevant)
+	return fmt.Sprintf("A difference of at most %.0f%% is called slight, or the same if the whole interval is within that.", 100*Relevant)
 }

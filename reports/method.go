@@ -71,7 +71,7 @@ func statisticsNotes() []methodNote {
 		}},
 		{nil, "Ratios and verdicts", []string{
 			"A ratio is taken inside each block, where both modes met the same conditions, and then summarised: the median of the paired ratios, with an interval by the same rule. It need not equal the quotient of the two estimates beside it.",
-			fmt.Sprintf("A difference is called better or worse if the interval of its ratio excludes 1 and the larger number is more than %.0f%% above the smaller, the same for every metric; else no difference is shown, which does not prove that there is none. Every verdict stands for itself: of twenty comparisons of modes that do not differ, about one excludes 1 by chance. With fewer than %d blocks no verdict is given, however large a difference looks. Numbers that are lower bounds, or of which more than %.0f%% of the attempts failed, are not compared.",
+			fmt.Sprintf("A difference is called better or worse if the interval of its ratio excludes 1 and the larger number is more than %.0f%% above the smaller, and slight if it is not; the limit is one for every metric. Where the whole interval lies within it the modes are the same for all that matters. Else no difference is shown, which does not prove that there is none. Every verdict stands for itself: of twenty comparisons of modes that do not differ, about one excludes 1 by chance. With fewer than %d blocks no verdict is given, however large a difference looks. Numbers that are lower bounds, or of which more than %.0f%% of the attempts failed, are not compared.",
 				100*Relevant, stats.LeastExact, 100*TolerableErrors),
 		}},
 		{nil, "What the numbers are not", []string{

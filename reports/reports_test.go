@@ -18,6 +18,7 @@ import (
 
 	"svcbench/internal/failure"
 	"svcbench/internal/results"
+	"svcbench/internal/stats"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -116,6 +117,22 @@ func TestTenBlocks(t *testing.T) {
 	swapped := summarize(t, data, Options{Baseline: "nftables"})
 	if r := findRow(swapped.Rows, "quick", at, "iptables", "path.p50"); r == nil || r.Verdict != Worse || r.Ratio < 8 {
 		t.Errorf("with the other baseline: %+v", r)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	for _, test := range []struct {
+		ratio, lo, hi float64
+		want          Verdict
+	}{
+		{0.5, 0.4, 0.6, Better}, {2, 1.7, 2.5, Worse}, {0.9, 0.8, 1.01, NoDifference}, {3, 0.5, 20, NoDifference},
+		{0.96, 0.93, 0.97, Slight}, {1 / 0.96, 1 / 0.97, 1 / 0.93, Slight}, {1, 0.98, 1.02, Same}, {0.97, 0.96, 0.98, Same},
+		{1.06, 1.01, 1.1, Worse}, {1 / 1.06, 1 / 1.1, 1 / 1.01, Better},
+	} {
+		i := stats.Interval{Estimate: test.ratio, Lo: test.lo, Hi: test.hi, N: 10, Method: stats.OrderStatistics}
+		if got := verdictOf(i); got != test.want {
+			t.Errorf("%v [%v, %v]: %q, want %q", test.ratio, test.lo, test.hi, got, test.want)
+		}
 	}
 }
 

@@ -16,8 +16,16 @@ type Verdict string
 // itself, for metrics that are none (a rule count), and below
 // stats.LeastExact blocks.
 const (
-	Better       Verdict = "better"
-	Worse        Verdict = "worse"
+	// Better and Worse are differences that are shown, the interval excludes
+	// 1, and that matter: they are larger than Relevant.
+	Better Verdict = "better"
+	Worse  Verdict = "worse"
+	// Slight is a difference that is shown and does not matter.
+	Slight Verdict = "slight"
+	// Same is an interval that lies within Relevant of 1 on both sides: if
+	// there is a difference, it does not matter.
+	Same Verdict = "same within 5%"
+	// NoDifference is an interval that contains 1 and more.
 	NoDifference Verdict = "no difference shown"
 	// NotComparable is given when time-outs or errors make a ratio
 	// meaningless.
@@ -91,12 +99,16 @@ func fewBlocks(n int) string {
 	return text
 }
 
-// verdictOf judges a ratio of a metric of which less is better. It takes both
-// an interval that excludes 1 and a difference that matters.
+// verdictOf judges a ratio of a metric of which less is better.
 func verdictOf(ratio stats.Interval) Verdict {
+	matters := func(ratio float64) bool { return math.Abs(math.Log(ratio)) > math.Log1p(Relevant) }
 	switch {
-	case !ratio.Excludes(1), math.Abs(math.Log(ratio.Estimate)) <= math.Log1p(Relevant):
+	case !matters(ratio.Lo) && !matters(ratio.Hi):
+		return Same
+	case !ratio.Excludes(1):
 		return NoDifference
+	case !matters(ratio.Estimate):
+		return Slight
 	case ratio.Estimate < 1:
 		return Better
 	}
