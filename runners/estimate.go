@@ -30,13 +30,22 @@ const (
 	crowd = 5000.0
 )
 
-// Estimate is how long a trial of a scenario takes at a point: the durations
-// that the scenario sets, and what was measured for the rest.
+// EstimatePopulation is how long it takes to write the population of a point,
+// which is done once for all of its trials (see clusters.Preparer).
+func EstimatePopulation(point scenarios.Point) time.Duration {
+	services := float64(point.Services)
+	squared := services / crowd * services / crowd
+	seconds := estimatedUp + services/estimatedWriteRate + estimatedWriteSlow*squared
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// Estimate is how long a trial of a scenario takes at a point, its population
+// being there: the durations that the scenario sets, and what was measured for
+// the rest.
 func Estimate(s *scenarios.Scenario, point scenarios.Point) time.Duration {
 	services := float64(point.Services)
 	squared := services / crowd * services / crowd
 	seconds := estimatedUp + estimatedRest +
-		services/estimatedWriteRate + estimatedWriteSlow*squared +
 		estimatedColdStart + services/estimatedSyncRate + estimatedSyncSlow*squared +
 		services/estimatedReadRate
 	if c := s.Traffic.Connect; c != nil {

@@ -99,6 +99,10 @@ func (p *Plan) add(s *scenarios.Scenario, modes []scenarios.Mode) {
 
 func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode, block int) {
 	order := len(p.Trials) + 1
+	estimate := Estimate(s, point)
+	if !slices.ContainsFunc(p.Trials, func(t Trial) bool { return t.Scenario == s.Name && t.point == point }) {
+		estimate += EstimatePopulation(point)
+	}
 	p.Trials = append(p.Trials, Trial{
 		PlannedTrial: results.PlannedTrial{
 			ID:       fmt.Sprintf("%04d-%s-%dx%d-%s-b%d", order, s.Name, point.Services, point.Endpoints, mode, block),
@@ -107,7 +111,7 @@ func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scena
 			Mode:     string(mode),
 			Block:    block,
 			Order:    order,
-			Estimate: Estimate(s, point).Seconds(),
+			Estimate: estimate.Seconds(),
 		},
 		scenario: s, point: point, mode: mode,
 	})
