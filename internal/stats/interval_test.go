@@ -96,6 +96,46 @@ func TestAround(t *testing.T) {
 	}
 }
 
+// TestCoverageOfMerged draws blocks with a scatter of their own, merges them, and
+// counts how often the interval around a percentile contains the true one. The
+// percentiles of few blocks are not quite normal in logarithms, hence the limit.
+func TestCoverageOfMerged(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	block := func(samples int) *Distribution {
+		shared := 1e6 * math.Exp(0.15*random.NormFloat64())
+		durations := make([]int64, samples)
+		for i := range durations {
+			durations[i] = int64(shared * math.Exp(0.5*random.NormFloat64()))
+		}
+		return FromDurations(durations, nil)
+	}
+	// Together, blocks and samples scatter with the sum of both variances.
+	sigma := math.Hypot(0.15, 0.5)
+	for _, q := range []struct{ q, z float64 }{{0.5, 0}, {0.99, 2.32635}} {
+		truth := 1e6 * math.Exp(q.z*sigma)
+		for _, n := range []int{3, 10} {
+			const rounds = 300
+			covered := 0
+			for range rounds {
+				var parts []*Distribution
+				var values []float64
+				for range n {
+					d := block(600)
+					v, _ := d.Quantile(q.q)
+					parts, values = append(parts, d), append(values, float64(v.NS))
+				}
+				v, _ := MergeDistributions(parts...).Quantile(q.q)
+				if !Around(float64(v.NS), values).Excludes(truth) {
+					covered++
+				}
+			}
+			if share := float64(covered) / rounds; share < 0.9 {
+				t.Errorf("p%g of %d blocks: the interval covers the truth in %.3f of runs", 100*q.q, n, share)
+			}
+		}
+	}
+}
+
 // TestCoverage draws blocks with a known median ratio and counts how often
 // the interval contains it. The seed is fixed; the limits are five standard
 // errors from 0.95.
