@@ -39,7 +39,7 @@ func instrumentNotes() []methodNote {
 			"Which Service is first is read from the rules in the kernel, in every trial; it is not the order of creation. first, middle and last are Services at those places, d01 to d10 are tenths of the order, and names without a class are Services drawn at random. Modes that look Services up in a table have no order and no tenths; there first, middle and last follow the cluster IPs.",
 		}},
 		{[]string{results.Connect}, "connect: seen by a client", []string{
-			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself, in which the kernel already sends the SYN through the rules of the same machine. connect.lag is how late connections were started against the schedule. It is no part of the latency; where more than 5% of the connections began only after the next one was due, the load was not the one asked for and there is a warning.",
+			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself; on the virtual links of one machine the whole handshake runs inside it and the two are the same. connect.lag is how late connections were started against the schedule. It is no part of the latency; where more than 5% of the connections began only after the next one was due, the load was not the one asked for and there is a warning.",
 			"direct is the same to pod IPs, without a Service. " + directNote,
 			"A connection that takes longer than the scenario's time-out is censored: it counts as longer than anything seen.",
 		}},
@@ -48,13 +48,13 @@ func instrumentNotes() []methodNote {
 		}},
 		{[]string{results.ProgrammingAdd, results.ProgrammingRemove}, "programming: after a change", []string{
 			"One change replaces every endpoint of a Service by new ones in one API write. The new pods answer before it, and the old ones go on answering after it, so that nothing but the proxy decides who is reached. From before the write until the change has settled, a new connection to the Service is opened every millisecond, and the pod says who it is.",
-			"programming.add is the time from sending the write to the start of the first connection that reached a new endpoint; programming.remove to the start of the last connection that still reached a removed one, 0 if none did after the write. A change that traffic had not seen when observation ended is censored with the time until then. A change whose write failed is counted as an error. The resolution is one millisecond.",
+			"programming.add is the time from sending the write to the start of the first connection that reached a new endpoint; programming.remove to the start of the last connection that still reached a removed one, 0 if none did after the write. A change that traffic had not seen when observation ended is censored with the time until then. A change whose write failed is counted as an error. The resolution is one millisecond. The probes are load themselves, a thousand connections a second for each change under way, so that a mode that takes longer is probed for longer.",
 		}},
 		{[]string{results.ColdStart}, "coldstart", []string{
 			"The time from executing the proxy on a full population to the moment when every sampled Service, the first, the middle, the last and some drawn at random, has been answered by its own endpoints.",
 		}},
 		{[]string{"proxy", "rules", results.PopulateRate}, "proxy and rules: what a mode costs", []string{
-			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. proxy.sync is the proxy's own kubeproxy_sync_proxy_rules_duration_seconds: coldstart is the sum of its syncs until convergence, churn the mean of those during churn. rules are counts of objects in the kernel, read back from it. populate.rate is API objects written per second; it says how busy the machine was, not how good a mode is.",
+			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. proxy.sync is the proxy's own kubeproxy_sync_proxy_rules_duration_seconds: coldstart is the sum of its syncs until convergence, churn the mean of those during churn. rules are counts of objects in the kernel, read back from it. populate.rate is API objects written per second, by the trials that wrote a population; it says how busy the machine was, not how good a mode is.",
 		}},
 	}
 }

@@ -55,7 +55,9 @@ const (
 // the baseline. Only blocks in which both were measured count.
 func (r *Row) compare(m, base *measure) {
 	if base == nil {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the baseline %s has no such number here", r.Baseline))
+		if judged(r.Metric) {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("the baseline %s has no such number here", r.Baseline))
+		}
 		return
 	}
 	if reason := incomparable(m, base); reason != "" {

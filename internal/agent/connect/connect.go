@@ -107,7 +107,7 @@ type Class struct {
 	// exactly is timed.
 	Connect string `json:"connect"`
 	// Syscall is the distribution of the duration of the connect calls of
-	// the same connections.
+	// the same connections and of the censored ones, whose calls returned.
 	Syscall string `json:"syscall"`
 }
 

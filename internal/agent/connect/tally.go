@@ -60,6 +60,7 @@ func (t *tally) add(a *attempt) {
 		t.syscall.Record(a.call)
 	case censored:
 		t.Censored++
+		t.syscall.Record(a.call)
 	case failed:
 		if t.Errors == nil {
 			t.Errors = map[string]int64{}
