@@ -66,6 +66,9 @@ func (s *samples) measure(p percentile) *measure {
 	for _, block := range slices.Sorted(maps.Keys(s.blocks)) {
 		v, ok := s.blocks[block].Quantile(p.q)
 		if !ok {
+			// A block in which everything timed out has no value, and must not
+			// leave the comparison to the others.
+			m.bounds[block] = s.blocks[block].Total() > 0
 			continue
 		}
 		m.blocks[block], m.bounds[block] = seconds(v.NS), v.AtLeast

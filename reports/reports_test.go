@@ -269,6 +269,23 @@ func TestCensoredChanges(t *testing.T) {
 	draw(t, s.WriteHTML)
 }
 
+// TestBlockOfTimeouts checks that a block in which every connection timed out
+// does not leave the comparison to the better ones.
+func TestBlockOfTimeouts(t *testing.T) {
+	data := synthetic{modes: twoModes, points: []int{100}, blocks: 6, samples: 50, small: true}.run(t)
+	for _, trial := range data.Trials {
+		if trial.Mode == "nftables" && trial.Block == 2 {
+			for i := range trial.Histograms {
+				trial.Histograms[i] = results.Histogram{Metric: trial.Histograms[i].Metric, Class: "all", Censored: 50}
+			}
+		}
+	}
+	r := findRow(summarize(t, data, Options{}).Rows, "quick", results.Point{Services: 100, Endpoints: 2}, "nftables", "connect.p50")
+	if r == nil || r.Verdict != NotComparable || r.Ratio.Known() || r.Lo.Known() || r.Censored != 50 {
+		t.Errorf("connect.p50 with a block of time-outs: %+v", r)
+	}
+}
+
 // TestGroupedWarnings checks that warnings of many trials take few lines.
 func TestGroupedWarnings(t *testing.T) {
 	data := synthetic{modes: twoModes, points: []int{100, 1000, 5000}, blocks: 2, samples: 50, small: true}.run(t)
