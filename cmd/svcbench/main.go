@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/go-logr/logr"
@@ -19,9 +18,6 @@ import (
 func main() {
 	// client-go logs to standard error what its callers are told as well.
 	klog.SetLogger(logr.Discard())
-	// Who became root by su still has a PATH without the folders where nft and
-	// iptables are; svcbench looks for them, and so does kube-proxy.
-	_ = os.Setenv("PATH", strings.TrimLeft(os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin", ":"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -34,7 +34,7 @@ func (m machine) machine(t *testing.T) *Machine {
 	}
 	return &Machine{
 		Proc: filepath.Join(root, "proc"), Sys: filepath.Join(root, "sys"),
-		CacheDir: root, OutDir: root,
+		CacheDir: root, OutDir: root, WorkDir: root,
 		Building: func(context.Context) bool { return true },
 		Run: func(_ context.Context, program string, _ ...string) ([]byte, error) {
 			text, ok := m.programs[program]
@@ -126,15 +126,15 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestBusiest(t *testing.T) {
-	stat := func(name string, user, system int) process {
+	stat := func(name string, user, system int) consumer {
 		p, err := parseStat(fmt.Sprintf("42 (%s) R 1 42 42 0 -1 4194304 100 0 0 0 %d %d 0 0 20 0 1 0", name, user, system))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
-	before := map[int]process{1: stat("init", 5, 5), 2: stat("a) (b", 100, 0), 3: stat("ended", 0, 0)}
-	after := map[int]process{1: stat("init", 5, 6), 2: stat("a) (b", 160, 30), 4: stat("new", 500, 0)}
+	before := map[int]consumer{1: stat("init", 5, 5), 2: stat("a) (b", 100, 0), 3: stat("ended", 0, 0)}
+	after := map[int]consumer{1: stat("init", 5, 6), 2: stat("a) (b", 160, 30), 4: stat("new", 500, 0)}
 	got := strings.Join(busiest(before, after, time.Second), "; ")
 	if want := "a) (b (2) 90%"; got != want {
 		t.Errorf("got %q, want %q", got, want)

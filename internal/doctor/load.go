@@ -51,19 +51,19 @@ func (m *Machine) load(ctx context.Context) Finding {
 	return okay("nothing else is busy (load average %s)", average)
 }
 
-// process is the CPU time of a program, in ticks.
-type process struct {
+// consumer is the CPU time of a program, in ticks.
+type consumer struct {
 	name  string
 	ticks int64
 }
 
 // cpuTimes returns the CPU times of all other processes by their ids.
-func (m *Machine) cpuTimes() (map[int]process, error) {
+func (m *Machine) cpuTimes() (map[int]consumer, error) {
 	entries, err := os.ReadDir(m.Proc)
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	times := map[int]process{}
+	times := map[int]consumer{}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == os.Getpid() {
@@ -82,24 +82,24 @@ func (m *Machine) cpuTimes() (map[int]process, error) {
 
 // parseStat reads the name and the CPU time from /proc/PID/stat (proc(5)).
 // The name, in brackets, may itself hold blanks and brackets.
-func parseStat(text string) (process, error) {
+func parseStat(text string) (consumer, error) {
 	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || end < open {
-		return process{}, errors.New("no name in brackets")
+		return consumer{}, errors.New("no name in brackets")
 	}
 	fields := strings.Fields(text[end+1:])
 	const user, system = 11, 12 // utime and stime, counted from the state
 	if len(fields) <= system {
-		return process{}, errors.New("too few fields")
+		return consumer{}, errors.New("too few fields")
 	}
 	u, err1 := strconv.ParseInt(fields[user], 10, 64)
 	s, err2 := strconv.ParseInt(fields[system], 10, 64)
-	return process{name: text[open+1 : end], ticks: u + s}, errors.Join(err1, err2)
+	return consumer{name: text[open+1 : end], ticks: u + s}, errors.Join(err1, err2)
 }
 
 // busiest names the programs that used more than busyShare of a processor,
 // the worst three first.
-func busiest(before, after map[int]process, elapsed time.Duration) []string {
+func busiest(before, after map[int]consumer, elapsed time.Duration) []string {
 	type hog struct {
 		pid   int
 		name  string

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"svcbench/internal/process"
 )
 
 // Machine is what the checks look at.
@@ -26,6 +28,8 @@ type Machine struct {
 	// CacheDir is where components are built, OutDir where runs
 	// are written. They need not exist yet.
 	CacheDir, OutDir string
+	// WorkDir is where clusters have their files while they exist.
+	WorkDir string
 }
 
 // This returns the machine the program runs on, with all components there.
@@ -33,6 +37,7 @@ type Machine struct {
 func This() *Machine {
 	return &Machine{
 		Proc: "/proc", Sys: "/sys", UID: os.Geteuid(), Run: run,
+		WorkDir:  os.TempDir(),
 		Building: func(context.Context) bool { return false },
 	}
 }
@@ -52,6 +57,7 @@ func (m *Machine) Checks() []Check {
 		{"cpus", "processors", Advised, false, m.cpus},
 		{"go", "Go toolchain", Required, false, m.goToolchain},
 		{"disk-cache", "disk for components", Required, false, m.diskCache},
+		{"disk-work", "disk for clusters", Required, true, m.diskWork},
 		{"disk-runs", "disk for runs", Required, true, m.diskRuns},
 		{"files", "open files", Required, true, m.openFiles},
 		{"ports", "ephemeral ports", Advised, false, m.ephemeralPorts},
@@ -69,9 +75,13 @@ func read(parts ...string) (string, error) {
 
 // run is Machine.Run for the real machine. Nothing it is used for takes long.
 func run(ctx context.Context, program string, args ...string) ([]byte, error) {
+	path, err := process.LookPath(program)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint

@@ -22,6 +22,8 @@ const (
 	comfortableMemory = 4 * gib
 	// neededCache is for the sources, the Go build cache and the binaries.
 	neededCache = 6 * gib
+	// neededWork is for the data of etcd with the largest population.
+	neededWork = 1 * gib
 	// neededRuns is for the logs and results of the largest run.
 	neededRuns = 1 * gib
 	// neededFiles is for the client's and the backend's connections.
@@ -83,6 +85,10 @@ func (m *Machine) diskCache(ctx context.Context) Finding {
 		return okay("not needed: all components are there")
 	}
 	return disk(m.CacheDir, neededCache, "choose another cache folder with XDG_CACHE_HOME")
+}
+
+func (m *Machine) diskWork(context.Context) Finding {
+	return disk(m.WorkDir, neededWork, "choose another folder with TMPDIR")
 }
 
 func (m *Machine) diskRuns(context.Context) Finding {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"time"
+
+	"svcbench/internal/process"
 )
 
 // patience is how long a tool may take to tell its version.
@@ -36,21 +37,12 @@ func (m *machine) tools(ctx context.Context) map[string]string {
 func runTool(ctx context.Context, program, arg string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, locate(program), arg)
+	path, err := process.LookPath(program)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, path, arg)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.Output()
 	return string(out), err
-}
-
-// locate finds a program also where the PATH of ordinary users does not lead.
-func locate(program string) string {
-	if found, err := exec.LookPath(program); err == nil {
-		return found
-	}
-	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
-		if found, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
-			return found
-		}
-	}
-	return program
 }

@@ -24,7 +24,7 @@ const lastWords = time.Second
 // error is then the cause of ctx.
 func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, stdin []byte, path string, args ...string) ([]byte, error) {
 	name := filepath.Base(path)
-	found, err := lookPath(path)
+	found, err := LookPath(path)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", name, err)
 	}

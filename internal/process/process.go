@@ -135,7 +135,7 @@ func (l *Launcher) Start(ctx context.Context, spec Spec) (*Process, error) {
 // prepare builds the command; the files returned are the parent's copies of
 // what the child inherits.
 func prepare(spec Spec) (*Process, []*os.File, error) {
-	path, err := lookPath(spec.Path)
+	path, err := LookPath(spec.Path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -348,9 +348,9 @@ func searchPath() []string {
 	return dirs
 }
 
-// lookPath finds a program where children would find it. The error is an
-// exec.ErrNotFound.
-func lookPath(program string) (string, error) {
+// LookPath finds a program where children would find it: in PATH or in the
+// folders of programs for root. The error is an exec.ErrNotFound.
+func LookPath(program string) (string, error) {
 	if filepath.Base(program) != program {
 		return program, nil
 	}
