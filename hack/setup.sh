@@ -12,6 +12,7 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin"
 needs='
 nftables nft
 iptables iptables iptables-save iptables-restore ip6tables
+iproute2 ip
 '
 
 missing_programs=''

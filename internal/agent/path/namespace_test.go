@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func newNetwork(t *testing.T, rules string) *network {
 	})
 	n.podLink, _ = agenttest.Connect(node, netip.MustParsePrefix("10.2.0.1/24"), pod, netip.MustParsePrefix("10.2.0.2/24"))
 	node.Must(func() error {
-		return command1("", "sysctl", "-q", "net.ipv4.ip_forward=1")
+		return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) // that of the thread's namespace
 	})
 	nft, err := exec.LookPath("nft")
 	if err != nil {
