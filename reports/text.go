@@ -31,16 +31,16 @@ func (s *Summary) WriteText(w io.Writer) error {
 		for _, text := range s.findingsOf(sc.Name) {
 			b.WriteString(wrapped(text, 100))
 		}
-		if t := s.matrix(sc).table(false); len(t.Rows) > 0 {
-			fmt.Fprintln(&b)
-			b.WriteString(t.aligned())
+		m := s.matrix(sc)
+		if t := m.table(false); len(t.Rows) > 0 {
+			fmt.Fprintf(&b, "\n%s\n%s; in brackets 95%% intervals over blocks.\n%s\n", t.aligned(), count(sc.mostBlocks(), "block"), m.Blocks)
 		}
 	}
 	if alert := s.alert(); alert != "" {
 		fmt.Fprintf(&b, "\n%s\n", alert)
 	}
-	if n := len(s.Warnings); n > 0 {
-		fmt.Fprintf(&b, "\n%s; the report lists them.\n", count(n, "warning"))
+	if t := s.warningTable(); t != nil {
+		fmt.Fprintf(&b, "\n%s: see the report.\n", count(len(t.Rows), "warning"))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
