@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"svcbench/internal/results"
@@ -106,7 +107,7 @@ func (c claim) comparison(rows []Row, base Row) string {
 	if len(rows) == 1 {
 		text += ": " + compared(rows[0])
 	}
-	return text + fmt.Sprintf(" (%s, %s).", c.statistic, count(pairs, "block"))
+	return text + fmt.Sprintf(" (%s, %s%s).", c.statistic, count(pairs, "block"), warned(append(rows, base)...))
 }
 
 // compared writes the ratio of a row and what it means, as far as that can be
@@ -122,6 +123,16 @@ func compared(r Row) string {
 	return text
 }
 
+// warned says whether there are doubts about numbers of a sentence.
+func warned(rows ...Row) string {
+	for _, r := range rows {
+		if slices.ContainsFunc(r.Warnings, func(w string) bool { return !isFewBlocks(w) }) {
+			return "; with warnings"
+		}
+	}
+	return ""
+}
+
 // enumerated joins parts as a sentence does: "a, b and c".
 func enumerated(parts []string) string {
 	if len(parts) < 2 {
@@ -133,7 +144,7 @@ func enumerated(parts []string) string {
 // single is the sentence about a mode that is alone in its run.
 func (c claim) single(r Row) string {
 	value := joined(estimate(r), besideEstimate(r.Estimate, r.Lo, r.Hi, r.Unit))
-	return r.Mode + " " + fmt.Sprintf(c.says, value) + fmt.Sprintf(" (%s, %s).", c.statistic, count(r.N, "block"))
+	return r.Mode + " " + fmt.Sprintf(c.says, value) + fmt.Sprintf(" (%s, %s%s).", c.statistic, count(r.N, "block"), warned(r))
 }
 
 // estimate writes the number of a row, with ">" for a lower bound.

@@ -152,7 +152,11 @@ func (s *Summary) everything(scenario string) table {
 func (r Row) blockByBlock() string {
 	var values []string
 	for _, block := range slices.Sorted(maps.Keys(r.blocks)) {
-		values = append(values, format(Number(r.blocks[block]), r.Unit))
+		text := format(Number(r.blocks[block]), r.Unit)
+		if r.bounds[block] {
+			text = "> " + text
+		}
+		values = append(values, text)
 	}
 	return strings.Join(values, ", ")
 }

@@ -106,7 +106,7 @@ func (s *scenario) row(c *cell, m, base *measure) Row {
 		Estimate: Number(m.estimate.Estimate), Lo: Number(m.estimate.Lo), Hi: Number(m.estimate.Hi),
 		AtLeast: m.atLeast, N: len(m.blocks), Samples: m.samples, Censored: m.censored, Errors: m.errors,
 		Baseline: s.baseline, Ratio: unknown(), RatioLo: unknown(), RatioHi: unknown(),
-		Warnings: append([]string{}, m.warnings...), blocks: m.blocks,
+		Warnings: append([]string{}, m.warnings...), blocks: m.blocks, bounds: m.bounds,
 	}
 	if c.mode != s.baseline {
 		r.compare(m, base)

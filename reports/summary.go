@@ -102,8 +102,10 @@ type Row struct {
 	Verdict  Verdict  `json:"verdict"`
 	Warnings []string `json:"warnings"`
 
-	// blocks are the values of single blocks.
+	// blocks are the values of single blocks, bounds those of them that are
+	// lower bounds.
 	blocks map[int]float64
+	bounds map[int]bool
 }
 
 // Finding is one sentence about a scenario, and the point and metric of the
