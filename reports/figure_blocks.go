@@ -12,6 +12,9 @@ import (
 // blocksFigure draws the values of single blocks at the largest point: what
 // intervals and ratios come from.
 func blocksFigure(s *sheet) (*figure, error) {
+	if len(s.points) == 0 {
+		return nil, nil
+	}
 	f := &figure{
 		ID: s.id("blocks"), Title: "The same number, block by block",
 		Reading: "What the intervals come from, at the largest size. Modes that move up and down together met a machine that changed its speed, " +

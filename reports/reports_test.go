@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,7 +16,6 @@ import (
 
 	"svcbench/internal/failure"
 	"svcbench/internal/results"
-	"svcbench/internal/stats"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -117,22 +114,6 @@ func TestTenBlocks(t *testing.T) {
 	swapped := summarize(t, data, Options{Baseline: "nftables"})
 	if r := findRow(swapped.Rows, "quick", at, "iptables", "path.p50"); r == nil || r.Verdict != Worse || r.Ratio < 8 {
 		t.Errorf("with the other baseline: %+v", r)
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	for _, test := range []struct {
-		ratio, lo, hi float64
-		want          Verdict
-	}{
-		{0.5, 0.4, 0.6, Better}, {2, 1.7, 2.5, Worse}, {0.9, 0.8, 1.01, NoDifference}, {3, 0.5, 20, NoDifference},
-		{0.96, 0.93, 0.97, Slight}, {1 / 0.96, 1 / 0.97, 1 / 0.93, Slight}, {1, 0.98, 1.02, Same}, {0.97, 0.96, 0.98, Same},
-		{1.06, 1.01, 1.1, Worse}, {1 / 1.06, 1 / 1.1, 1 / 1.01, Better},
-	} {
-		i := stats.Interval{Estimate: test.ratio, Lo: test.lo, Hi: test.hi, N: 10, Method: stats.OrderStatistics}
-		if got := verdictOf(i); got != test.want {
-			t.Errorf("%v [%v, %v]: %q, want %q", test.ratio, test.lo, test.hi, got, test.want)
-		}
 	}
 }
 
@@ -286,54 +267,6 @@ func TestBlockOfTimeouts(t *testing.T) {
 	}
 }
 
-// TestGroupedWarnings checks that warnings of many trials take few lines.
-func TestGroupedWarnings(t *testing.T) {
-	data := synthetic{modes: twoModes, points: []int{100, 1000, 5000}, blocks: 2, samples: 50, small: true}.run(t)
-	for i, trial := range data.Trials {
-		if trial.Point.Services > 100 {
-			for _, metric := range []string{"connect", "http.keepalive"} {
-				trial.Warnings = append(trial.Warnings, results.Warning{Metric: metric, Message: fmt.Sprintf("%d%% began late", 10+i)})
-			}
-		}
-		if trial.Mode == "nftables" && trial.Block == 2 {
-			trial.Missing = []results.Missing{{Metric: "proxy.sync", Because: "no answer"}}
-		}
-	}
-	s := summarize(t, data, Options{})
-	want := [][]string{{"connect, http.keepalive", "iptables, nftables at 1,000 and 5,000 Services", "12 to 21% began late"}}
-	if diff := cmp.Diff(want, s.warningTable().Rows); diff != "" {
-		t.Errorf("warnings (-want +got):\n%s", diff)
-	}
-	want = [][]string{{"proxy.sync", "nftables at every size (block 2)", "no answer"}}
-	if diff := cmp.Diff(want, s.missingTable().Rows); diff != "" {
-		t.Errorf("not measured (-want +got):\n%s", diff)
-	}
-}
-
-// TestLateRequests checks that a percentile of response times is doubted only
-// where most of it is the lag of the load generator.
-func TestLateRequests(t *testing.T) {
-	data := synthetic{modes: twoModes, points: []int{100}, blocks: 2, samples: 2000}.run(t)
-	for _, trial := range data.Trials {
-		m := &maker{Rand: rand.New(rand.NewPCG(1, 2)), t: t, speed: 1, trial: trial}
-		late := 1.0
-		if trial.Mode == "nftables" {
-			late = 0.1 // service times all alike, response times with a tail
-		}
-		m.histogram(results.HTTPKeepAlive+results.ServiceTime, results.ClassAll, 200*microsecond, 0.4*late, 2000, 0)
-	}
-	s := summarize(t, data, Options{})
-	if len(s.Warnings) != 1 || s.Warnings[0].Metric != "http.keepalive.p99" || s.Warnings[0].Mode != "nftables" {
-		t.Errorf("warnings: %+v", s.Warnings)
-	}
-	at := results.Point{Services: 100, Endpoints: 2}
-	for metric, want := range map[string]bool{"http.keepalive.p50": false, "http.keepalive.p99": true} {
-		if r := findRow(s.Rows, "quick", at, "nftables", metric); r == nil || slices.Contains(r.Warnings, lateMessage) != want {
-			t.Errorf("%s: %+v", metric, r)
-		}
-	}
-}
-
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	data := smallRun(t)
@@ -357,56 +290,5 @@ func TestWrite(t *testing.T) {
 	}
 	if _, err := Write(filepath.Join(dir, "absent"), data, Options{}); failure.CodeOf(err) != failure.Environment {
 		t.Errorf("into a folder that does not exist: %v", err)
-	}
-}
-
-func TestFormat(t *testing.T) {
-	for _, test := range []struct {
-		n    Number
-		unit string
-		want string
-	}{
-		{8.1e-6, "s", "8.10 µs"}, {66.04e-6, "s", "66.0 µs"}, {0.9999e-3, "s", "1.00 ms"}, {0, "s", "0 s"}, {2.5e-10, "s", "0.25 ns"},
-		{20, "s", "20.0 s"}, {123.4, "s", "123 s"}, {1234, "s", "1,234 s"}, {3 << 20, "bytes", "3.00 MiB"}, {60012, "count", "60,012"},
-		{4321.5, "count/s", "4,322/s"}, {unknown(), "s", dash},
-	} {
-		if got := format(test.n, test.unit); got != test.want {
-			t.Errorf("format(%v, %q) = %q, want %q", float64(test.n), test.unit, got, test.want)
-		}
-	}
-	for _, test := range []struct {
-		estimate, lo, hi Number
-		beside, alone    string
-	}{
-		{63.7e-6, 40.3e-6, 101e-6, "[40.3, 101]", "[40.3 µs, 101 µs]"},
-		{394e-6, 103e-6, 1509e-6, "[103 µs, 1.51 ms]", "[103 µs, 1.51 ms]"},
-		{477e-3, 0.24e-3, 947665, "[<5 ms, >40 s]", "[<5 ms, >40 s]"},
-		{3e-3, 0, 9e-3, "[<0.03, 9.00]", "[<30 µs, 9.00 ms]"},
-		{0, 0, 1.5, "[0.00, 1.50]", "[0 s, 1.50 s]"},
-		{2, 2, 2 * (1 + 1e-12), "", ""},
-		{2, unknown(), unknown(), "", ""},
-	} {
-		if got := besideEstimate(test.estimate, test.lo, test.hi, "s"); got != test.beside {
-			t.Errorf("beside %v: %q, want %q", float64(test.estimate), got, test.beside)
-		}
-		if got := formatInterval(test.estimate, test.lo, test.hi, "s"); got != test.alone {
-			t.Errorf("interval of %v: %q, want %q", float64(test.estimate), got, test.alone)
-		}
-	}
-	for _, test := range []struct {
-		ratio, lo, hi Number
-		want          string
-	}{
-		{0.19, 0.12, 0.29, "[0.12, 0.29]"}, {32, 0.0029, 119854, "[<0.01, >3,000]"}, {0.67, 0.00024, 68336, "[<0.007, >100]"},
-		{0.004, 0.003, 0.005, "[0.003, 0.005]"},
-	} {
-		if got := ratioInterval(Row{Ratio: test.ratio, RatioLo: test.lo, RatioHi: test.hi}); got != test.want {
-			t.Errorf("interval of the ratio %v: %q, want %q", float64(test.ratio), got, test.want)
-		}
-	}
-	for n, want := range map[Number]string{0.1234: "0.12×", 0.0123: "0.012×", 12.34: "12.3×", 1: "1.00×", 1234: "1,234×"} {
-		if got := formatRatio(n); got != want {
-			t.Errorf("formatRatio(%v) = %q, want %q", float64(n), got, want)
-		}
 	}
 }
