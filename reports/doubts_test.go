@@ -39,14 +39,14 @@ func TestGroupedWarnings(t *testing.T) {
 // TestLateRequests checks that a percentile of response times is doubted only
 // where most of it is the lag of the load generator.
 func TestLateRequests(t *testing.T) {
-	data := synthetic{modes: twoModes, points: []int{100}, blocks: 2, samples: 2000}.run(t)
+	data := synthetic{modes: twoModes, points: []int{100}, blocks: 2, samples: 500}.run(t)
 	for _, trial := range data.Trials {
 		m := &maker{Rand: rand.New(rand.NewPCG(1, 2)), t: t, speed: 1, trial: trial}
 		late := 1.0
 		if trial.Mode == "nftables" {
 			late = 0.1 // service times all alike, response times with a tail
 		}
-		m.histogram(results.HTTPKeepAlive+results.ServiceTime, results.ClassAll, 200*microsecond, 0.4*late, 2000, 0)
+		m.histogram(results.HTTPKeepAlive+results.ServiceTime, results.ClassAll, 200*microsecond, 0.4*late, 500, 0)
 	}
 	s := summarize(t, data, Options{})
 	if len(s.Warnings) != 1 || s.Warnings[0].Metric != "http.keepalive.p99" || s.Warnings[0].Mode != "nftables" {

@@ -114,13 +114,13 @@ func TestCoverageOfMerged(t *testing.T) {
 	for _, q := range []struct{ q, z float64 }{{0.5, 0}, {0.99, 2.32635}} {
 		truth := 1e6 * math.Exp(q.z*sigma)
 		for _, n := range []int{3, 10} {
-			const rounds = 300
+			const rounds = 150
 			covered := 0
 			for range rounds {
 				var parts []*Distribution
 				var values []float64
 				for range n {
-					d := block(600)
+					d := block(300)
 					v, _ := d.Quantile(q.q)
 					parts, values = append(parts, d), append(values, float64(v.NS))
 				}
