@@ -66,7 +66,7 @@ func modesFinding(modes []clusters.Support) doctor.Finding {
 		}
 	}
 	if run == 0 {
-		return doctor.Finding{Status: doctor.Failed, Detail: "none runs here", Fix: "see below what each of them lacks"}
+		return doctor.Finding{Status: doctor.Failed, Detail: "none runs here", Fix: "`make setup` installs the programs they lack"}
 	}
 	return doctor.Finding{Status: doctor.Ok, Detail: fmt.Sprintf("%d of %d run here", run, len(modes))}
 }
