@@ -66,7 +66,7 @@ func TestVerdict(t *testing.T) {
 		want          Verdict
 	}{
 		{0.5, 0.4, 0.6, Better}, {2, 1.7, 2.5, Worse}, {0.9, 0.8, 1.01, NoDifference}, {3, 0.5, 20, NoDifference},
-		{0.96, 0.93, 0.97, Slight}, {1 / 0.96, 1 / 0.97, 1 / 0.93, Slight}, {1, 0.98, 1.02, Same}, {0.97, 0.96, 0.98, Same},
+		{0.96, 0.93, 0.97, Slight}, {1 / 0.96, 1 / 0.97, 1 / 0.93, Slight}, {1, 0.98, 1.02, Equivalent}, {0.97, 0.96, 0.98, Equivalent},
 		{1.06, 1.01, 1.1, Worse}, {1 / 1.06, 1 / 1.1, 1 / 1.01, Better},
 	} {
 		i := stats.Interval{Estimate: test.ratio, Lo: test.lo, Hi: test.hi, N: 10, Method: stats.OrderStatistics}

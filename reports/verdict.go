@@ -22,9 +22,9 @@ const (
 	Worse  Verdict = "worse"
 	// Slight is a difference that is shown and does not matter.
 	Slight Verdict = "slight"
-	// Same is an interval that lies within Relevant of 1 on both sides: if
+	// Equivalent is an interval that lies within Relevant of 1 on both sides: if
 	// there is a difference, it does not matter.
-	Same Verdict = "same within 5%"
+	Equivalent Verdict = "equivalent within 5%"
 	// NoDifference is an interval that contains 1 and more.
 	NoDifference Verdict = "no difference shown"
 	// NotComparable is given when time-outs or errors make a ratio
@@ -106,7 +106,7 @@ func verdictOf(ratio stats.Interval) Verdict {
 	matters := func(ratio float64) bool { return math.Abs(math.Log(ratio)) > math.Log1p(Relevant) }
 	switch {
 	case !matters(ratio.Lo) && !matters(ratio.Hi):
-		return Same
+		return Equivalent
 	case !ratio.Excludes(1):
 		return NoDifference
 	case !matters(ratio.Estimate):
