@@ -27,8 +27,9 @@ type Settings struct {
 // The addresses of kube-proxy's own servers inside the node's namespace, its
 // defaults.
 const (
+	// MetricsAddress is where it answers "GET /metrics".
 	MetricsAddress = "127.0.0.1:10249"
-	HealthzAddress = "127.0.0.1:10256"
+	healthzAddress = "127.0.0.1:10256"
 )
 
 // configure returns a KubeProxyConfiguration for the mode. Every setting that
@@ -42,7 +43,7 @@ func configure(mode scenarios.Mode, s Settings) ([]byte, error) {
 		HostnameOverride:   s.Node,
 		BindAddress:        "0.0.0.0",
 		MetricsBindAddress: MetricsAddress,
-		HealthzBindAddress: HealthzAddress,
+		HealthzBindAddress: healthzAddress,
 		ClusterCIDR:        s.Pods.String(),
 		DetectLocalMode:    "ClusterCIDR",
 		// nftables defaults to "primary", the others to every address.

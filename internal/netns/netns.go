@@ -127,20 +127,6 @@ func (n *Namespace) Sysctl(key, value string) error {
 	})
 }
 
-// ReadSysctl returns a kernel setting of the namespace; key uses dots.
-func (n *Namespace) ReadSysctl(key string) (string, error) {
-	var value string
-	err := n.Do(func() error {
-		b, err := os.ReadFile(filepath.Join("/proc/sys", strings.ReplaceAll(key, ".", "/")))
-		value = strings.TrimSpace(string(b))
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("read %s in network namespace %q: %w", key, n.name, err)
-	}
-	return value, nil
-}
-
 // Processes returns the ids of all other processes whose main thread is in
 // the namespace.
 func (n *Namespace) Processes() ([]int, error) {

@@ -163,18 +163,23 @@ func TestLoopbackAndDial(t *testing.T) {
 
 func TestSysctl(t *testing.T) {
 	n := create(t, prefix(t)+"sysctl")
-	const key = "net.ipv4.ip_local_port_range"
-	outside, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	const file = "/proc/sys/net/ipv4/ip_local_port_range"
+	outside, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Sysctl(key, "2000 3000"); err != nil {
+	if err := n.Sysctl("net.ipv4.ip_local_port_range", "2000 3000"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := n.ReadSysctl(key); err != nil || got != "2000\t3000" {
-		t.Errorf("ReadSysctl = %q, %v", got, err)
+	var inside []byte
+	err = n.Do(func() (err error) {
+		inside, err = os.ReadFile(file)
+		return err
+	})
+	if err != nil || string(inside) != "2000\t3000\n" {
+		t.Errorf("setting inside is %q, %v", inside, err)
 	}
-	if now, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err != nil || string(now) != string(outside) {
+	if now, err := os.ReadFile(file); err != nil || string(now) != string(outside) {
 		t.Errorf("the machine's own setting became %q, %v", now, err)
 	}
 	if err := n.Sysctl("net.ipv4.no_such", "1"); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
