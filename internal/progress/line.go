@@ -3,7 +3,6 @@ package progress
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -21,69 +20,25 @@ const (
 
 // line is a status line that is drawn again in its place.
 type line struct {
-	terminal Terminal
-	ticker   *time.Ticker
-	done     chan struct{}
-	ended    sync.WaitGroup
-
-	mu     sync.Mutex
-	phase  Phase
-	since  time.Time
-	detail string
-	end    time.Time
-	frame  int
-	closed bool
+	beat
+	frame int
 }
 
 func newLine(t Terminal) *line {
-	l := &line{terminal: t, ticker: time.NewTicker(redraw), done: make(chan struct{})}
-	l.ticker.Stop() // until there is a phase
-	l.ended.Go(l.spin)
+	l := &line{}
+	l.start(t, redraw, func() {
+		l.frame++
+		l.draw()
+	})
 	return l
-}
-
-func (l *line) spin() {
-	for {
-		select {
-		case <-l.done:
-			return
-		case <-l.ticker.C:
-			l.mu.Lock()
-			// A tick that was due before measuring began may come late.
-			if !l.phase.Measuring && !l.closed {
-				l.frame++
-				l.draw()
-			}
-			l.mu.Unlock()
-		}
-	}
 }
 
 // Phase is part of Display.
 func (l *line) Phase(p Phase) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.phase, l.since, l.detail = p, time.Now(), ""
+	l.begin(p)
 	l.draw()
-	if p.Measuring {
-		l.ticker.Stop()
-	} else {
-		l.ticker.Reset(redraw)
-	}
-}
-
-// Detail is part of Display.
-func (l *line) Detail(text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.detail = text // drawn with the next tick
-}
-
-// Left is part of Display.
-func (l *line) Left(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.end = time.Now().Add(d)
 }
 
 // Line is part of Display.
@@ -97,19 +52,7 @@ func (l *line) Line(text string) {
 }
 
 // Close is part of Display.
-func (l *line) Close() {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return
-	}
-	l.closed = true
-	l.ticker.Stop()
-	fmt.Fprint(l.terminal, erase)
-	l.mu.Unlock()
-	close(l.done)
-	l.ended.Wait()
-}
+func (l *line) Close() { l.stop(func() { fmt.Fprint(l.terminal, erase) }) }
 
 // draw draws the line. What the terminal cannot take is no reason to end a
 // run, so errors are let go.

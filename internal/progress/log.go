@@ -3,7 +3,6 @@ package progress
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -11,40 +10,14 @@ import (
 const heartbeat = 30 * time.Second
 
 // log is a line for each phase, and a heartbeat in long ones.
-type log struct {
-	terminal Terminal
-	ticker   *time.Ticker
-	done     chan struct{}
-	ended    sync.WaitGroup
-
-	mu     sync.Mutex
-	phase  Phase
-	since  time.Time
-	detail string
-	end    time.Time
-	closed bool
-}
+type log struct{ beat }
 
 func newLog(t Terminal) *log {
-	l := &log{terminal: t, ticker: time.NewTicker(heartbeat), done: make(chan struct{})}
-	l.ticker.Stop() // until there is a phase
-	l.ended.Go(l.beat)
+	l := &log{}
+	l.start(t, heartbeat, func() {
+		l.print("still "+l.phase.String(), l.detail, fmt.Sprintf("%d s", int(time.Since(l.since).Seconds())), left(l.end))
+	})
 	return l
-}
-
-func (l *log) beat() {
-	for {
-		select {
-		case <-l.done:
-			return
-		case <-l.ticker.C:
-			l.mu.Lock()
-			if !l.phase.Measuring && !l.closed {
-				l.print("still "+l.phase.String(), l.detail, fmt.Sprintf("%d s", int(time.Since(l.since).Seconds())), left(l.end))
-			}
-			l.mu.Unlock()
-		}
-	}
 }
 
 // Phase is part of Display.
@@ -54,16 +27,11 @@ func (l *log) Phase(p Phase) {
 	if p.Part != "" && p.Part != l.phase.Part {
 		l.print(p.Part, left(l.end))
 	}
-	l.phase, l.since, l.detail = p, time.Now(), ""
+	l.begin(p)
 	if p.Part != "" {
 		l.print("  " + p.Text)
 	} else {
 		l.print(p.Text, left(l.end))
-	}
-	if p.Measuring {
-		l.ticker.Stop()
-	} else {
-		l.ticker.Reset(heartbeat)
 	}
 }
 
@@ -78,20 +46,6 @@ func (l *log) print(parts ...string) {
 	fmt.Fprintln(l.terminal, strings.Join(said, " · "))
 }
 
-// Detail is part of Display.
-func (l *log) Detail(text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.detail = text
-}
-
-// Left is part of Display.
-func (l *log) Left(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.end = time.Now().Add(d)
-}
-
 // Line is part of Display.
 func (l *log) Line(text string) {
 	l.mu.Lock()
@@ -100,15 +54,4 @@ func (l *log) Line(text string) {
 }
 
 // Close is part of Display.
-func (l *log) Close() {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return
-	}
-	l.closed = true
-	l.ticker.Stop()
-	l.mu.Unlock()
-	close(l.done)
-	l.ended.Wait()
-}
+func (l *log) Close() { l.stop(func() {}) }
