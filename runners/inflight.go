@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"svcbench/clusters"
@@ -96,6 +97,9 @@ func (f *inFlight) enter(ctx context.Context, p phase) error {
 		return context.Cause(ctx)
 	}
 	f.observer.Phase(p.name, p.measuring)
+	if p.measuring {
+		runtime.GC() // now, and not in the middle: rules read back are much garbage
+	}
 	start := agent.Now()
 	err := p.run(ctx, f)
 	f.record.Phases = append(f.record.Phases, results.Phase{Name: p.name, Start: start, End: agent.Now()})
