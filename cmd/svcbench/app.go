@@ -21,9 +21,12 @@ func Run(ctx context.Context, streams Streams, args []string) error {
 	if err == nil {
 		return nil
 	}
-	// Whatever broke because the user stopped the program is no failure.
-	if cause := context.Cause(ctx); cause != nil && failure.CodeOf(cause) == failure.Interrupted {
+	switch cause := context.Cause(ctx); {
+	case cause != nil && failure.CodeOf(cause) == failure.Interrupted:
+		// Whatever broke because the user stopped the program is no failure.
 		err = failure.New(failure.Interrupted, err, failure.HintOf(err))
+	case failure.CodeOf(err) == failure.Internal && errors.Is(err, syscall.ENOSPC):
+		err = failure.New(failure.Environment, err, "free some space there (`df -h`)")
 	}
 	// Who has closed the pipe has seen enough.
 	if failure.CodeOf(err) != failure.Internal || !errors.Is(err, syscall.EPIPE) {

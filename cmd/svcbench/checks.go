@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"svcbench/clusters"
@@ -97,7 +98,7 @@ func componentsFinding(ctx context.Context, p *programs, store *components.Store
 	return doctor.Finding{Status: doctor.Ok, Detail: "all are ready"}
 }
 
-// missingComponents names those that would have to be built.
+// missingComponents names those that a cluster needs and that are not ready.
 func missingComponents(ctx context.Context, store *components.Store) ([]string, error) {
 	all, err := store.Status(ctx)
 	if err != nil {
@@ -105,7 +106,7 @@ func missingComponents(ctx context.Context, store *components.Store) ([]string, 
 	}
 	var missing []string
 	for _, s := range all {
-		if s.State != components.Ready {
+		if s.State != components.Ready && slices.Contains(local.Binaries(), s.Name) {
 			missing = append(missing, s.Name)
 		}
 	}

@@ -56,7 +56,7 @@ func newListRuns(streams Streams) *cobra.Command {
 }
 
 // listRuns reads the runs below a folder. What is no run is passed over; what
-// is a damaged one is told.
+// is one and cannot be read is told.
 func listRuns(streams Streams, root string) ([]runRow, error) {
 	entries, err := os.ReadDir(root)
 	switch {
@@ -68,7 +68,7 @@ func listRuns(streams Streams, root string) ([]runRow, error) {
 	rows := []runRow{}
 	for _, e := range entries {
 		data, err := results.Open(filepath.Join(root, e.Name()))
-		if failure.CodeOf(err) == failure.Usage {
+		if failure.CodeOf(err) == failure.Usage && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 			continue
 		}
 		if err != nil {

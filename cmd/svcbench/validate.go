@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,24 +37,25 @@ right one. Exits with 2 if there is any.`,
 func validate(streams Streams, files []string) error {
 	mistakes, wrong := 0, 0
 	var hint string
+	var text strings.Builder
 	for _, file := range files {
 		s, err := scenarios.Load(file)
 		if err == nil {
-			fmt.Fprintf(streams.Out, "%s: ok (%s, %s)\n", file, s.Name, counted(len(s.ResolvedPoints()), "point"))
+			fmt.Fprintf(&text, "%s: ok (%s, %s)\n", file, s.Name, counted(len(s.ResolvedPoints()), "point"))
 			continue
 		}
 		wrong++
 		problems, ok := errors.AsType[scenarios.Problems](err)
 		mistakes += max(1, len(problems))
 		if ok {
-			fmt.Fprintln(streams.Out, problems)
+			fmt.Fprintln(&text, problems)
 		} else {
-			fmt.Fprintln(streams.Out, err)
+			fmt.Fprintln(&text, err)
 		}
 		hint = failure.HintOf(err)
 	}
-	if wrong == 0 {
-		return nil
+	if _, err := io.WriteString(streams.Out, text.String()); err != nil || wrong == 0 {
+		return err
 	}
 	return failure.New(failure.Usage, fmt.Errorf("%s in %s", counted(mistakes, "mistake"), counted(wrong, "file")), hint)
 }
