@@ -141,8 +141,3 @@ func (s *Summary) censoredTable() *table {
 	}
 	return optional(t)
 }
-
-// blockList writes block numbers: "1, 2, 3".
-func blockList(blocks []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(blocks), " ", ", "), "[]")
-}
