@@ -49,12 +49,9 @@ func execute(ctx context.Context, streams Streams, args []string) (err error) {
 	return root.ExecuteContext(ctx)
 }
 
-// printError prints an error once. An error that has been told in full by
-// the command itself has no text.
+// printError prints an error once, and its next step.
 func printError(streams Streams, err error) {
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(streams.Err, "svcbench: "+text)
-	}
+	fmt.Fprintf(streams.Err, "svcbench: %v\n", err)
 	if hint := failure.HintOf(err); hint != "" {
 		fmt.Fprintln(streams.Err, "next: "+hint)
 	}

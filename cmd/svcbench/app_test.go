@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"svcbench/internal/failure"
 )
 
@@ -43,5 +45,25 @@ func TestInterruptedIsNoOtherFailure(t *testing.T) {
 	}
 	if !errors.Is(err, context.Cause(ctx)) {
 		t.Errorf("the error %v does not lead to the signal", err)
+	}
+}
+
+func TestCommandLineCanBeRepeated(t *testing.T) {
+	var got string
+	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+	run, _, err := root.Find([]string{"run"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.RunE = func(cmd *cobra.Command, args []string) error {
+		got = commandLine(cmd, args)
+		return nil
+	}
+	root.SetArgs([]string{"run", "quick", "./it's mine.yaml", "--out", "elsewhere", "-q", "--modes=nftables,iptables", "--points", "5", "--points", "7", "--all"})
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := `svcbench run quick './it'\''s mine.yaml' --all --modes nftables,iptables --points 5,7`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -134,11 +135,29 @@ func newRunDir(root string, plan *runners.Plan) (string, error) {
 // commandLine is the command that repeats a run: the flags that decide what
 // is measured, and not those that decide how it is shown.
 func commandLine(cmd *cobra.Command, args []string) string {
-	words := append([]string{"svcbench", "run"}, args...)
+	words := []string{"svcbench", "run"}
+	for _, arg := range args {
+		words = append(words, shellWord(arg))
+	}
 	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "provider", "components"} {
-		if flag := cmd.Flags().Lookup(name); flag.Changed {
-			words = append(words, "--"+name, strings.Trim(flag.Value.String(), "[]"))
+		flag := cmd.Flags().Lookup(name)
+		switch {
+		case !flag.Changed:
+		case flag.Value.Type() == "bool":
+			words = append(words, strings.TrimSuffix("--"+name+"="+flag.Value.String(), "=true"))
+		default:
+			words = append(words, "--"+name, shellWord(strings.Trim(flag.Value.String(), "[]")))
 		}
 	}
 	return strings.Join(words, " ")
 }
+
+// shellWord quotes a word where a shell would take it for something else.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+var plainWord = regexp.MustCompile(`^[\pL\pN@%+=:,./_-]+$`)
