@@ -63,7 +63,7 @@ func (f *inFlight) storeHTTP(name string, r *httpload.Result) error {
 		distribution
 	}{
 		{name, r.Response, distribution{censored: r.Censored, errors: r.Errors}},
-		{name + results.ServiceTime, r.Service, distribution{}},
+		{name + results.ServiceTime, r.Service, distribution{censored: r.Censored, errors: r.Errors}},
 		{name + results.Lag, r.Lag, distribution{}},
 	} {
 		d, err := m.distribution, error(nil)
