@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,4 +94,6 @@ func run(ctx context.Context, program string, args ...string) ([]byte, error) {
 
 // notInstalled reports whether err of Machine.Run means that the program is
 // not there.
-func notInstalled(err error) bool { return errors.Is(err, exec.ErrNotFound) }
+func notInstalled(err error) bool {
+	return errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
+}

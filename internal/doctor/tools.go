@@ -104,6 +104,9 @@ func (m *Machine) goToolchain(ctx context.Context) Finding {
 	}
 	fix := "install Go " + oldestGo.String() + " or newer from https://go.dev/dl"
 	out, err := m.Run(ctx, "go", "version")
+	if notInstalled(err) { // where Go's own packages put it, which sudo leaves out of PATH
+		out, err = m.Run(ctx, "/usr/local/go/bin/go", "version")
+	}
 	if notInstalled(err) {
 		return failed(fix, "go is not installed; components have to be built")
 	}
