@@ -170,7 +170,7 @@ func nextStep(tail, message, store string) string {
 	case has("checksum mismatch", "SECURITY ERROR"):
 		return "a module is not what its checksum promises: `go clean -modcache`, then try again; a GOPROXY that rewrites modules cannot be used"
 	case has("403 Forbidden", "404 Not Found", "410 Gone", "401 Unauthorized"):
-		return "the module proxy refuses a module: see `go env GOPROXY GONOSUMDB`, or try GOPROXY=https://proxy.golang.org,direct"
+		return "the module proxy refuses a module: try another one, see `go env GOPROXY GONOSUMDB`"
 	case has("module lookup disabled by GOPROXY=off", "dial tcp", "no such host", "i/o timeout", "TLS handshake", "proxyconnect", "network is unreachable", "connection re"):
 		return "the module proxy cannot be reached: check the network, HTTPS_PROXY and `go env GOPROXY`; what was fetched so far is kept"
 	case has("permission denied", "read-only file system"):
