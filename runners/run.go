@@ -213,13 +213,10 @@ func headline(because string) string {
 	return first
 }
 
-// hint is the next step after a run that did not come to its end.
+// hint is the next step after a run in which trials have failed.
 func (r *run) hint() string {
-	switch {
-	case r.out.Failed > 0:
-		return fmt.Sprintf("the logs are in %s", filepath.Join(results.TrialDir(r.out.Dir, r.out.Failures[0].Trial), results.LogFolder))
-	case r.out.Complete > 0:
-		return fmt.Sprintf("`svcbench report %s` draws what was measured", r.out.Dir)
+	if r.out.Failed == 0 {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("the logs are in %s", filepath.Join(results.TrialDir(r.out.Dir, r.out.Failures[0].Trial), results.LogFolder))
 }
