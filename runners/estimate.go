@@ -7,7 +7,7 @@ import (
 )
 
 // What the parts of a trial that have no set duration take on two cores, in
-// seconds, as measured with 100, 1,000 and 5,000 Services. They make an
+// seconds, as measured with 100 to 10,000 Services. They make an
 // estimate for a person, and decide nothing.
 const (
 	estimatedUp     = 2.4 // a control plane and its namespaces
