@@ -15,6 +15,13 @@ import (
 // many goroutines.
 func Service(t testing.TB, pick func() netip.AddrPort) netip.AddrPort {
 	t.Helper()
+	return Listen(t, func(c *net.TCPConn) { serve(c, pick) })
+}
+
+// Listen listens on a free port of 127.0.0.1 until the test ends. handle is
+// called on a goroutine for each connection, which is closed when it returns.
+func Listen(t testing.TB, handle func(*net.TCPConn)) netip.AddrPort {
+	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -26,14 +33,16 @@ func Service(t testing.TB, pick func() netip.AddrPort) netip.AddrPort {
 			if err != nil {
 				return
 			}
-			go serve(c, pick)
+			go func() {
+				defer c.Close()
+				handle(c.(*net.TCPConn))
+			}()
 		}
 	}()
 	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
 func serve(c net.Conn, pick func() netip.AddrPort) {
-	defer c.Close()
 	var question [1]byte
 	if _, err := io.ReadFull(c, question[:]); err != nil || question[0] != identity.Question {
 		return

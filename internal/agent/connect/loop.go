@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"svcbench/internal/agent/poll"
 )
 
 const (
@@ -24,7 +26,7 @@ type loop struct {
 	timeout   int64
 	addresses []unix.RawSockaddrInet4
 	sockets   *sockets
-	poller    *poller
+	poller    *poll.Poller
 	limit     int // of attempts under way
 
 	// attempts are also in the order of their deadlines, because all have
@@ -44,7 +46,7 @@ func newLoop(spec Spec) (*loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	p, err := newPoller()
+	p, err := poll.New()
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -77,17 +79,17 @@ func openLimit() (int, error) {
 func (l *loop) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() {
 		l.stopped.Store(true)
-		l.poller.wake()
+		l.poller.Wake()
 	})()
 	for l.open > 0 || l.next < len(l.attempts) {
 		if l.stopped.Load() {
 			return context.Cause(ctx)
 		}
-		until := int64(0)
+		until := poll.Now
 		if !l.startDue() {
 			until = l.nextEvent()
 		}
-		if l.open > 0 || until > 0 {
+		if l.open > 0 || until != poll.Now {
 			if err := l.look(until); err != nil {
 				return fmt.Errorf("connect: %w", err)
 			}
@@ -136,7 +138,7 @@ func (l *loop) start(a *attempt) {
 	settled := true
 	if e == unix.EINPROGRESS {
 		if settled, e = l.sockets.settled(fd); !settled {
-			e = l.poller.add(fd, l.next)
+			e = errno(l.poller.Add(fd, unix.EPOLLOUT, int32(l.next)))
 		}
 	}
 	if settled || e != 0 {
@@ -172,20 +174,18 @@ func (l *loop) nextEvent() int64 {
 	return at
 }
 
-// look settles the attempts whose handshake has ended; see poller.wait.
+// look settles the attempts whose handshake has ended; see
+// poll.Poller.Wait. To be woken late is in the lag and in no latency.
 func (l *loop) look(until int64) error {
-	events, err := l.poller.wait(until)
+	events, err := l.poller.Wait(until)
 	if err != nil {
 		return err
 	}
 	at := l.clock.now()
-	for i := range events {
-		if events[i].Fd < 0 {
-			continue
-		}
-		a := &l.attempts[events[i].Fd]
+	for _, event := range events {
+		a := &l.attempts[event.Tag]
 		e := unix.Errno(0)
-		if events[i].Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		if event.Failed() {
 			e = l.sockets.failure(int(a.fd))
 		}
 		l.settle(a, e, at)
@@ -221,7 +221,7 @@ func (l *loop) shut() error {
 			l.close(&l.attempts[i], true)
 		}
 	}
-	if err := l.poller.close(); err != nil {
+	if err := l.poller.Close(); err != nil {
 		return fmt.Errorf("connect: close: %w", err)
 	}
 	return nil

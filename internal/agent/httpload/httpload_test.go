@@ -110,27 +110,12 @@ func serve(t testing.TB, h http.HandlerFunc) netip.AddrPort {
 // raw serves connections, of which the request has been read.
 func raw(t testing.TB, handle func(*net.TCPConn)) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				var request [4096]byte
-				if _, err := c.Read(request[:]); err == nil {
-					handle(c.(*net.TCPConn))
-				}
-			}()
+	return agenttest.Listen(t, func(c *net.TCPConn) {
+		var request [4096]byte
+		if _, err := c.Read(request[:]); err == nil {
+			handle(c)
 		}
-	}()
-	return l.Addr().(*net.TCPAddr).AddrPort()
+	})
 }
 
 func good(w http.ResponseWriter, _ *http.Request) { w.Header().Set(backend.Header, "10.244.0.1:8080") }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"svcbench/internal/agent"
+	"svcbench/internal/agent/poll"
 )
 
 // burst is how many attempts are started before the loop looks at answers.
@@ -23,7 +24,7 @@ const burst = 16
 // Loop probes targets. Run and every callback run on one goroutine; all
 // methods but Do must be called there, or while Run is not running.
 type Loop struct {
-	poller *poller
+	poller *poll.Poller
 	limit  int
 	due    queue[*Target]
 	open   queue[*attempt]
@@ -40,7 +41,7 @@ func NewLoop(limit int) (*Loop, error) {
 	if limit <= 0 {
 		return nil, fmt.Errorf("probe loop: limit of %d attempts must be positive", limit)
 	}
-	p, err := newPoller()
+	p, err := poll.New()
 	if err != nil {
 		return nil, fmt.Errorf("probe loop: %w", err)
 	}
@@ -83,7 +84,7 @@ func (l *Loop) Remove(t *Target) {
 // forgotten when the loop is closed.
 func (l *Loop) Do(f func()) {
 	l.calls.add(f)
-	l.poller.wake()
+	l.poller.Wake()
 }
 
 // Stop makes Run return; to be called on the loop.
@@ -94,7 +95,7 @@ func (l *Loop) Open() int { return l.open.len() }
 
 // Run probes until ctx ends or Stop is called; both are no error.
 func (l *Loop) Run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, l.poller.wake)()
+	defer context.AfterFunc(ctx, l.poller.Wake)()
 	l.ended = false
 	for {
 		l.calls.run()
@@ -103,15 +104,15 @@ func (l *Loop) Run(ctx context.Context) error {
 			return nil
 		}
 		until := l.next()
-		if more {
-			until = now
+		if more || until <= agent.Now() { // without the detour through the timer
+			until = poll.Now
 		}
-		ready, err := l.poller.wait(until)
+		events, err := l.poller.Wait(until)
 		if err != nil {
 			return fmt.Errorf("probe loop: %w", err)
 		}
-		for _, fd := range ready {
-			if a := l.byFD[fd]; a != nil { // not dropped by an earlier callback
+		for _, event := range events {
+			if a := l.byFD[int(event.Tag)]; a != nil { // not dropped by an earlier callback
 				l.settle(a, a.proceed())
 			}
 		}
@@ -124,7 +125,7 @@ func (l *Loop) Close() error {
 	for l.open.len() > 0 {
 		l.drop(l.open.first())
 	}
-	if err := l.poller.close(); err != nil {
+	if err := l.poller.Close(); err != nil {
 		return fmt.Errorf("close probe loop: %w", err)
 	}
 	return nil
@@ -162,7 +163,11 @@ func (l *Loop) start(t *Target) {
 	t.open++
 	l.open.push(a)
 	if a.fd >= 0 && errors.Is(err, errPending) {
-		if adding := l.poller.add(a.fd, !a.asked); adding != nil {
+		flags := uint32(unix.EPOLLIN)
+		if !a.asked { // still connecting
+			flags |= unix.EPOLLOUT
+		}
+		if adding := l.poller.Add(a.fd, flags, int32(a.fd)); adding != nil {
 			err = adding
 		} else {
 			l.byFD[a.fd] = a
@@ -222,12 +227,12 @@ func (l *Loop) drop(a *attempt) {
 
 // next returns when the loop must act again if nothing happens before.
 func (l *Loop) next() int64 {
-	at := never
+	at := poll.Never
 	if l.open.len() > 0 {
 		at = l.open.first().deadline
 	}
-	if l.due.len() > 0 && l.open.len() < l.limit && (at == never || l.due.first().next < at) {
-		at = l.due.first().next
+	if l.due.len() > 0 && l.open.len() < l.limit {
+		at = min(at, l.due.first().next)
 	}
 	return at
 }

@@ -11,34 +11,14 @@ import (
 	"time"
 
 	"svcbench/internal/agent"
+	"svcbench/internal/agent/agenttest"
 	"svcbench/internal/agent/errkind"
 	"svcbench/internal/agent/identity"
 	"svcbench/internal/agent/probe"
 )
 
-// listen serves connections with handle on a port of 127.0.0.1.
-func listen(t testing.TB, handle func(net.Conn)) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go handle(c)
-		}
-	}()
-	return l.Addr().(*net.TCPAddr).AddrPort()
-}
-
 // answer is a backend.
-func answer(c net.Conn) {
-	defer c.Close()
+func answer(c *net.TCPConn) {
 	var question [1]byte
 	if _, err := io.ReadFull(c, question[:]); err == nil {
 		_ = identity.Answer(c)
@@ -60,32 +40,20 @@ func newLoop(t testing.TB, limit int) *probe.Loop {
 }
 
 func TestOutcomes(t *testing.T) {
-	closed, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	good := listen(t, answer)
+	good := agenttest.Listen(t, answer)
 	for _, test := range []struct {
 		name string
 		addr netip.AddrPort
 		want string
 	}{
 		{"answered", good, ""},
-		{"refused", closed.Addr().(*net.TCPAddr).AddrPort(), errkind.Refused},
-		{"closed", listen(t, func(c net.Conn) {
+		{"refused", agenttest.NoService(t), errkind.Refused},
+		{"closed", agenttest.Listen(t, func(c *net.TCPConn) {
 			var b [1]byte
 			_, _ = io.ReadFull(c, b[:])
-			c.Close()
 		}), errkind.Closed},
-		{"reset", listen(t, func(c net.Conn) {
-			_ = c.(*net.TCPConn).SetLinger(0)
-			c.Close()
-		}), errkind.Reset},
-		{"silent", listen(t, func(c net.Conn) {
-			defer c.Close()
-			_, _ = io.Copy(io.Discard, c)
-		}), errkind.Timeout},
+		{"reset", agenttest.Listen(t, func(c *net.TCPConn) { _ = c.SetLinger(0) }), errkind.Reset},
+		{"silent", agenttest.Listen(t, func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) }), errkind.Timeout},
 		{"unreachable", netip.MustParseAddrPort("255.255.255.255:1"), errkind.Unreachable},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -116,9 +84,8 @@ func TestOutcomes(t *testing.T) {
 // A hung attempt must not keep later ones from starting.
 func TestOverlap(t *testing.T) {
 	var count atomic.Int64
-	addr := listen(t, func(c net.Conn) {
+	addr := agenttest.Listen(t, func(c *net.TCPConn) {
 		if count.Add(1) == 1 {
-			defer c.Close()
 			_, _ = io.Copy(io.Discard, c)
 			return
 		}
@@ -157,7 +124,7 @@ func TestOverlap(t *testing.T) {
 
 // Attempts beyond the limit wait, and get their turn.
 func TestLimit(t *testing.T) {
-	addr := listen(t, answer)
+	addr := agenttest.Listen(t, answer)
 	const targets, limit = 50, 3
 	l := newLoop(t, limit)
 	answered := 0
