@@ -34,11 +34,15 @@ const (
 	intactTimeout = 30 * time.Second
 )
 
-// convergeTimeout is how long a proxy may take to program a population. It is
-// many times what the slowest needs: 60 s, and 10 ms for every Service and
-// endpoint (660 s for 20,000 Services with 2 endpoints each).
+// convergeTimeout is how long a proxy may take to program a population: 60 s,
+// and 10 ms for every Service and endpoint, which grows by as much
+// with each 10,000 Services, because iptables-restore takes longer for a rule the more
+// there are (43 s in all for 10,000 Services with 2 endpoints, over ten minutes
+// for 30,000; they may take 11 minutes and one hour).
 func convergeTimeout(services, endpoints int) time.Duration {
-	return time.Minute + time.Duration(services*(1+endpoints))*10*time.Millisecond
+	const crowd = 10_000
+	each := 10*time.Millisecond + 10*time.Millisecond*time.Duration(services)/crowd
+	return time.Minute + time.Duration(services*(1+endpoints))*each
 }
 
 // reachPods makes sure that pods answer without any Service, so that a failure

@@ -1,27 +1,32 @@
 package runners
 
 import (
+	"math"
 	"time"
 
 	"svcbench/scenarios"
 )
 
 // What the parts of a trial that have no set duration take on two cores, in
-// seconds, as measured with 100 to 10,000 Services. They make an
-// estimate for a person, and decide nothing.
+// seconds, as measured with 100 to 30,000 Services. They make an estimate for a
+// person, and decide nothing.
 const (
 	estimatedUp     = 2.4 // a control plane and its namespaces
 	estimatedRest   = 0.6 // reach pods, verify again, remove the cluster
 	estimatedAttach = 0.2 // the path programs
 
-	// Services become slower to write the more there are: each needs a free
-	// cluster IP.
-	estimatedWriteRate = 550.0 // Services a second, while there are few
-	estimatedWriteSlow = 2.5   // at crowd Services, beside that; grows with the square
+	// Services become slower to write the more there are: the API server
+	// counts all cluster IPs each time it gives one away. That alone would
+	// make it grow with the square; what no longer fits a processor's cache
+	// makes it steeper.
+	estimatedWriteRate = 700.0 // Services a second, while there are few
+	estimatedWriteSlow = 4.0   // at crowd Services, beside that
+	estimatedWriteGrow = 2.8   // the power with which that grows
 
 	estimatedColdStart = 0.75   // of a proxy with nothing to do
 	estimatedSyncRate  = 2500.0 // Services a second in a first sync, while there are few
-	estimatedSyncSlow  = 6.0    // at crowd Services, beside that; grows with the square
+	estimatedSyncSlow  = 6.0    // at crowd Services, beside that
+	estimatedSyncGrow  = 2.5    // the power with which that grows, in iptables mode
 
 	estimatedReadRate = 4000.0 // Services a second, to read the rules back
 	estimatedCollect  = 0.05   // from an agent
@@ -34,8 +39,8 @@ const (
 // which is done once for all of its trials (see clusters.Preparer).
 func EstimatePopulation(point scenarios.Point) time.Duration {
 	services := float64(point.Services)
-	squared := services / crowd * services / crowd
-	seconds := estimatedUp + services/estimatedWriteRate + estimatedWriteSlow*squared
+	seconds := estimatedUp + services/estimatedWriteRate +
+		estimatedWriteSlow*math.Pow(services/crowd, estimatedWriteGrow)
 	return time.Duration(seconds * float64(time.Second))
 }
 
@@ -44,9 +49,9 @@ func EstimatePopulation(point scenarios.Point) time.Duration {
 // the rest.
 func Estimate(s *scenarios.Scenario, point scenarios.Point) time.Duration {
 	services := float64(point.Services)
-	squared := services / crowd * services / crowd
 	seconds := estimatedUp + estimatedRest +
-		estimatedColdStart + services/estimatedSyncRate + estimatedSyncSlow*squared +
+		estimatedColdStart + services/estimatedSyncRate +
+		estimatedSyncSlow*math.Pow(services/crowd, estimatedSyncGrow) +
 		services/estimatedReadRate
 	if c := s.Traffic.Connect; c != nil {
 		seconds += c.Warmup.Std().Seconds() + c.Duration.Std().Seconds() + estimatedCollect
