@@ -22,8 +22,8 @@ type Provider interface {
 	// Modes says for every mode, in the order of reports, whether this
 	// provider can run it here. It finds out by trying.
 	Modes(ctx context.Context) ([]Support, error)
-	// Start brings up a cluster without Services and with its proxy not yet
-	// started. It returns when the API server answers and traffic passes
+	// Start brings up a cluster with no Services but those of
+	// Config.Prepared, and with its proxy not yet started. It returns when the API server answers and traffic passes
 	// between the places. The caller must Close the cluster; nothing is
 	// left behind when Start fails.
 	Start(ctx context.Context, c Config) (Cluster, error)
