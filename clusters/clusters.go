@@ -75,8 +75,8 @@ type Config struct {
 	// Name tells clusters of one run apart, in logs and messages.
 	Name string
 	Mode scenarios.Mode
-	// Proxy are the settings of the Service implementation.
-	Proxy scenarios.Proxy
+	// Settings are those of the Service implementation.
+	Settings scenarios.Settings
 	// Population is the largest one the cluster will hold.
 	Population scenarios.Point
 	// Ports are those on which backends answer.

@@ -15,7 +15,7 @@ import (
 func (f *inFlight) config() clusters.Config {
 	t := f.trial
 	return clusters.Config{
-		Name: t.ID, Mode: t.mode, Proxy: t.scenario.Proxy,
+		Name: t.ID, Mode: t.mode, Settings: t.scenario.Settings(),
 		Population: scenarios.Point{Services: t.point.Services, Endpoints: t.point.Endpoints},
 		Ports:      population.Targets(t.scenario.Population.Ports),
 		LogDir:     f.logDir,

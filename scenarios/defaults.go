@@ -40,6 +40,8 @@ const (
 	// DefaultMinSyncPeriod is kube-proxy's own default for iptables and
 	// nftables, given to every mode.
 	DefaultMinSyncPeriod = Duration(time.Second)
+	// DefaultScheduler is kube-proxy's own default in IPVS mode.
+	DefaultScheduler = "rr"
 	// DefaultSyncPeriod is kube-proxy's own default for every mode.
 	DefaultSyncPeriod = Duration(30 * time.Second)
 )
@@ -86,6 +88,9 @@ func (s *Scenario) Default() {
 	setDefault(&s.Baseline, defaultBaseline(s.Modes))
 	setDefault(&s.Blocks, DefaultBlocks)
 	setDefault(&s.Seed, DefaultSeed)
+	setDefault(&s.Batching, BatchingEqual)
+	setDefault(&s.IPVS.Scheduler, DefaultScheduler)
+	setDefault(&s.EBPF.Datapath, DatapathTC)
 	if s.Proxy.MinSyncPeriod == nil {
 		s.Proxy.MinSyncPeriod = new(DefaultMinSyncPeriod)
 	}

@@ -54,7 +54,11 @@ type Scenario struct {
 	// Seed decides trial order, sampled Services and churn targets.
 	Seed uint64 `yaml:"seed,omitempty" json:"seed,omitempty"`
 
-	Proxy Proxy `yaml:"proxy,omitempty" json:"proxy,omitempty"`
+	// Proxy, Batching, IPVS and EBPF set up the Service implementations.
+	Proxy    Proxy        `yaml:"proxy,omitempty" json:"proxy,omitempty"`
+	Batching Batching     `yaml:"batching,omitempty" json:"batching,omitempty"`
+	IPVS     IPVSSettings `yaml:"ipvs,omitempty" json:"ipvs,omitempty"`
+	EBPF     EBPFSettings `yaml:"ebpf,omitempty" json:"ebpf,omitempty"`
 }
 
 // Protocol is the transport protocol of the population's Services.

@@ -36,7 +36,7 @@ var _ clusters.Proxy = (*proxy)(nil)
 // newProxy writes the configuration of the proxy; it is not started.
 func newProxy(c *cluster, mode modes.Mode) (*proxy, error) {
 	config, err := mode.Configure(modes.Settings{
-		Kubeconfig: c.kubeconfig(), Node: nodeName, Pods: clusterRange, Proxy: c.config.Proxy,
+		Kubeconfig: c.kubeconfig(), Node: nodeName, Pods: clusterRange, Settings: c.config.Settings,
 	})
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (p *proxy) Start(ctx context.Context) (int64, error) {
 	}
 	child, err := p.cluster.launcher.Start(ctx, process.Spec{
 		Name: "kube-proxy", Path: p.cluster.binaries[proxyBinary], Namespace: p.cluster.network.node, Log: p.cluster.log("kube-proxy"),
-		Args: []string{"--config=" + p.configFile(), "--v=" + strconv.Itoa(p.cluster.config.Proxy.Verbosity)},
+		Args: []string{"--config=" + p.configFile(), "--v=" + strconv.Itoa(p.cluster.config.Settings.Proxy.Verbosity)},
 	})
 	if err != nil {
 		return 0, err

@@ -20,8 +20,8 @@ type Settings struct {
 	Node string
 	// Pods is the range of pod IPs. Traffic from inside it is not
 	// masqueraded.
-	Pods  netip.Prefix
-	Proxy scenarios.Proxy
+	Pods     netip.Prefix
+	Settings scenarios.Settings
 }
 
 // The addresses of kube-proxy's own servers inside the node's namespace, its
@@ -36,7 +36,7 @@ const (
 // has other defaults in other modes is set here, so that the modes differ in
 // nothing but the mode.
 func configure(mode scenarios.Mode, s Settings) ([]byte, error) {
-	shortest, longest := periods(s.Proxy)
+	shortest, longest := periods(mode, s.Settings)
 	config := v1alpha1.KubeProxyConfiguration{
 		TypeMeta:           metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "KubeProxyConfiguration"},
 		Mode:               v1alpha1.ProxyMode(mode),
@@ -70,13 +70,16 @@ func configure(mode scenarios.Mode, s Settings) ([]byte, error) {
 }
 
 // periods returns the shortest and longest time between syncs.
-func periods(p scenarios.Proxy) (shortest, longest metav1.Duration) {
-	shortest.Duration, longest.Duration = scenarios.DefaultMinSyncPeriod.Std(), scenarios.DefaultSyncPeriod.Std()
-	if p.MinSyncPeriod != nil {
-		shortest.Duration = p.MinSyncPeriod.Std()
+func periods(mode scenarios.Mode, s scenarios.Settings) (shortest, longest metav1.Duration) {
+	// The default of a configuration file (v1alpha1/defaults.go); by flags it
+	// would be the same in every mode.
+	def := time.Second
+	if mode == scenarios.IPVS {
+		def = 0
 	}
-	if p.SyncPeriod != nil {
-		longest.Duration = p.SyncPeriod.Std()
+	shortest.Duration, longest.Duration = s.Window(def), scenarios.DefaultSyncPeriod.Std()
+	if s.Proxy.SyncPeriod != nil {
+		longest.Duration = s.Proxy.SyncPeriod.Std()
 	}
 	if shortest.Duration == 0 {
 		// kube-proxy reads 0 as "not set" and takes 1s in some modes.

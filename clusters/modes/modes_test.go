@@ -39,7 +39,7 @@ func TestAllModes(t *testing.T) {
 // The modes of kube-proxy get the same configuration but for the mode.
 func TestSameTreatment(t *testing.T) {
 	period := scenarios.Duration(0)
-	settings := Settings{Kubeconfig: "/k", Node: "n", Pods: netip.MustParsePrefix("10.0.0.0/8"), Proxy: scenarios.Proxy{MinSyncPeriod: &period}}
+	settings := Settings{Kubeconfig: "/k", Node: "n", Pods: netip.MustParsePrefix("10.0.0.0/8"), Settings: scenarios.Settings{Proxy: scenarios.Proxy{MinSyncPeriod: &period}}}
 	var first v1alpha1.KubeProxyConfiguration
 	for i, m := range []Mode{iptables{}, ipvs{}, nftables{}} {
 		text, err := m.Configure(settings)
