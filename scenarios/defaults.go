@@ -16,6 +16,8 @@ const (
 	DefaultPorts = 1
 	// DefaultProtocol is the protocol of every port.
 	DefaultProtocol = TCP
+	// DefaultType is the type of every Service.
+	DefaultType = ClusterIP
 	// DefaultBlocks is the number of blocks: enough for an interval of the
 	// median ratio that means something (six is the least for 95%).
 	DefaultBlocks = 10
@@ -57,6 +59,12 @@ func Instruments() []Instrument {
 // ConnectionKinds returns the kinds of HTTP connections, in the order in
 // which they are measured by default.
 func ConnectionKinds() []ConnectionKind { return []ConnectionKind{KeepAlive, NewConnection} }
+
+// Protocols returns the protocols that Services may have.
+func Protocols() []Protocol { return []Protocol{TCP, UDP} }
+
+// ServiceTypes returns the types that Services may have.
+func ServiceTypes() []ServiceType { return []ServiceType{ClusterIP, NodePort} }
 
 // ChurnKinds returns every kind of change.
 func ChurnKinds() []ChurnKind { return []ChurnKind{ReplaceEndpoints} }
@@ -104,6 +112,7 @@ func (p *Population) setDefaults() {
 	setDefault(&p.Endpoints, DefaultEndpoints)
 	setDefault(&p.Ports, DefaultPorts)
 	setDefault(&p.Protocol, DefaultProtocol)
+	setDefault(&p.Type, DefaultType)
 }
 
 // setDefault gives *field the value of def if it is zero.

@@ -64,12 +64,28 @@ type Scenario struct {
 // Protocol is the transport protocol of the population's Services.
 type Protocol string
 
-// TCP is the only protocol the instruments of this version can drive.
-const TCP Protocol = "TCP"
+// The protocols. HTTP traffic needs TCP.
+const (
+	TCP Protocol = "TCP"
+	UDP Protocol = "UDP"
+)
+
+// ServiceType is the type of the population's Services, which decides the
+// addresses that they have and the one that traffic goes to.
+type ServiceType string
+
+// The types of Services.
+const (
+	// ClusterIP Services answer at an address of their own, at every port.
+	ClusterIP ServiceType = "ClusterIP"
+	// NodePort Services have such an address too, but traffic goes to the
+	// node's own address, where every port of a Service has a node port.
+	NodePort ServiceType = "NodePort"
+)
 
 // Population is what exists in the cluster before anything is measured.
 type Population struct {
-	// Services is the number of ClusterIP Services.
+	// Services is the number of Services.
 	Services int `yaml:"services,omitempty" json:"services,omitempty"`
 	// Endpoints is the number of ready endpoints of each Service.
 	Endpoints int `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
@@ -77,6 +93,8 @@ type Population struct {
 	Ports int `yaml:"ports,omitempty" json:"ports,omitempty"`
 	// Protocol is the protocol of every port.
 	Protocol Protocol `yaml:"protocol,omitempty" json:"protocol,omitempty"`
+	// Type is the type of every Service.
+	Type ServiceType `yaml:"type,omitempty" json:"type,omitempty"`
 }
 
 // Point is one position on the scale axis. A zero field takes the value of
