@@ -21,7 +21,7 @@ check() {
 schema() { go run ./cmd/svcbench schema | diff -u scenarios/schema.json -; }
 pins() {
 	local m
-	for m in etcd kubernetes; do
+	for m in cilium etcd kubernetes; do
 		diff -u "components/$m/go.mod" "internal/components/pins/$m.mod" &&
 			diff -u "components/$m/go.sum" "internal/components/pins/$m.sum" || return
 	done

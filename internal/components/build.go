@@ -37,6 +37,9 @@ func (s *Store) build(ctx context.Context, m module, gocmd *goCommand, p *progre
 		return err
 	}
 	built := expected(m, goVersion)
+	if built.Assets, err = gocmd.assets(ctx, work, m); err != nil {
+		return err
+	}
 	if built.Programs, err = collect(ctx, work, m); err != nil {
 		return err
 	}
@@ -126,6 +129,24 @@ func (g *goCommand) compile(ctx context.Context, work string, m module, packages
 		return goFailure(ctx, "compile", work, err, stderr)
 	}
 	return nil
+}
+
+// assets copies the assets of a module from Go's module cache, where the
+// download has put them.
+func (g *goCommand) assets(ctx context.Context, work string, m module) ([]copied, error) {
+	if len(m.assets) == 0 {
+		return nil, nil
+	}
+	var stdout bytes.Buffer
+	stderr := &output{}
+	if err := g.run(ctx, work, &stdout, stderr, "list", "-m", "-f", "{{.Dir}}", m.path); err != nil {
+		return nil, goFailure(ctx, "find its source", work, err, stderr)
+	}
+	all, err := copyAssets(ctx, strings.TrimSpace(stdout.String()), work, m)
+	if err != nil && ctx.Err() == nil {
+		err = writeFailure(err, work)
+	}
+	return all, err
 }
 
 // linked counts the programs that go build has finished.

@@ -1,5 +1,5 @@
 // Package components finds or builds the real programs a local cluster is
-// made of: etcd and parts of Kubernetes. They are built from the Go module
+// made of: etcd, parts of Kubernetes and Cilium's agent. They are built from the Go module
 // proxy at pinned versions, once per version, into a folder of the user, and
 // shared by all runs.
 package components
@@ -15,6 +15,8 @@ import (
 // package cannot embed files of another module, so it holds copies;
 // TestPins checks that they are up to date.
 
+//go:generate cp ../../components/cilium/go.mod pins/cilium.mod
+//go:generate cp ../../components/cilium/go.sum pins/cilium.sum
 //go:generate cp ../../components/etcd/go.mod pins/etcd.mod
 //go:generate cp ../../components/etcd/go.sum pins/etcd.sum
 //go:generate cp ../../components/kubernetes/go.mod pins/kubernetes.mod
@@ -33,6 +35,9 @@ type Component struct {
 	Module string `json:"module"`
 	// Package is the import path of its main package.
 	Package string `json:"package"`
+	// Assets are the names of the folders beside the program that it needs
+	// when it runs, such as BPF.
+	Assets []string `json:"assets,omitempty"`
 }
 
 // All lists the components in the order in which a cluster starts them.
@@ -53,6 +58,7 @@ type module struct {
 	mod, sum []byte
 	ldflags  []string
 	programs []program
+	assets   []asset // what all of its programs need when they run
 }
 
 type program struct {
@@ -70,7 +76,29 @@ func pinned() []module {
 	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-proxy"} {
 		kubernetes.programs = append(kubernetes.programs, program{name, kubernetes.path + "/cmd/" + name})
 	}
-	return []module{etcd, kubernetes}
+	return []module{etcd, kubernetes, pinnedCilium()}
+}
+
+// pinnedCilium is Cilium's agent, whose main package is called daemon, with
+// the sources of its data path.
+func pinnedCilium() module {
+	m := pinnedModule("cilium", "github.com/cilium/cilium")
+	m.ldflags = append(m.ldflags, ciliumVersion(m.version))
+	m.programs = []program{{"cilium-agent", m.path + "/daemon"}}
+	m.assets = []asset{
+		// Cilium's own installation leaves out the same.
+		{From: "bpf", To: BPF, LeaveOut: []string{"tests", "complexity-tests"}},
+		{From: "pkg/k8s/apis/cilium.io/client/crds", To: CRDs, LeaveOut: []string{"*/*.go"}},
+	}
+	return m
+}
+
+// ciliumVersion returns the linker flag by which Cilium's Makefile puts the
+// version into its programs: the version, the commit and its date. The last
+// two are not in a module; the tag names the commit as well.
+func ciliumVersion(version string) string {
+	return "-X 'github.com/cilium/cilium/pkg/version.ciliumVersion=" +
+		strings.TrimPrefix(version, "v") + " " + version + " unknown'"
 }
 
 // pinnedModule reads the copies that go generate made. Files that are
@@ -124,9 +152,13 @@ func (m module) folder() string { return m.name + "-" + m.version }
 func (m module) String() string { return m.name + " " + m.version }
 
 func (m module) components() []Component {
+	var assets []string
+	for _, a := range m.assets {
+		assets = append(assets, a.To)
+	}
 	var all []Component
 	for _, p := range m.programs {
-		all = append(all, Component{Name: p.name, Version: m.version, Module: m.path, Package: p.pkg})
+		all = append(all, Component{Name: p.name, Version: m.version, Module: m.path, Package: p.pkg, Assets: assets})
 	}
 	return all
 }

@@ -29,6 +29,7 @@ func TestOutput(t *testing.T) {
 	for pkg, want := range map[string]string{
 		"go.etcd.io/etcd/server/v3":        "server",
 		"k8s.io/kubernetes/cmd/kube-proxy": "kube-proxy",
+		"github.com/cilium/cilium/daemon":  "daemon",
 	} {
 		if got := (program{pkg: pkg}).output(); got != want {
 			t.Errorf("go build %s makes %q, want %q", pkg, got, want)

@@ -30,6 +30,7 @@ type stamp struct {
 	BuiltAt  time.Time        `json:"builtAt"`
 	Seconds  float64          `json:"seconds"`
 	Programs map[string]int64 `json:"programs"` // their sizes in bytes
+	Assets   []copied         `json:"assets,omitempty"`
 }
 
 // checked is a module as it was found in the store.
@@ -42,18 +43,24 @@ type checked struct {
 	warning string
 }
 
-// expected returns the stamp of a module as this svcbench would build it.
+// expected returns the stamp of a module as this svcbench would build it,
+// without what only a build can tell, such as sizes.
 func expected(m module, goVersion string) stamp {
 	h := sha256.New()
 	h.Write(m.mod)
 	h.Write([]byte{0})
 	h.Write(m.sum)
+	var assets []copied
+	for _, a := range m.assets {
+		assets = append(assets, copied{asset: a})
+	}
 	return stamp{
 		Module:    m.path,
 		Version:   m.version,
 		GoVersion: goVersion,
 		Pins:      hex.EncodeToString(h.Sum(nil)),
 		Flags:     append(buildEnv(), buildFlags(m)...),
+		Assets:    assets,
 	}
 }
 
@@ -75,12 +82,9 @@ func (s *Store) check(ctx context.Context, m module, gocmd *goCommand) (checked,
 		found.because = "its " + stampFile + " cannot be read"
 		return found, nil
 	}
-	for _, p := range m.programs {
-		info, err := os.Stat(filepath.Join(dir, p.name))
-		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 || info.Size() != found.stamp.Programs[p.name] {
-			found.because = p.name + " is not as it was built"
-			return found, nil
-		}
+	if damaged := found.stamp.damaged(dir, m); damaged != "" {
+		found.because = damaged + " is not as it was built"
+		return found, nil
 	}
 	version := found.stamp.GoVersion
 	if gocmd != nil {
@@ -100,6 +104,23 @@ func (s *Store) check(ctx context.Context, m module, gocmd *goCommand) (checked,
 	return found, nil
 }
 
+// damaged names a program of m, or a folder beside it, that is not in dir as
+// the stamp says; empty: all are.
+func (s stamp) damaged(dir string, m module) string {
+	for _, p := range m.programs {
+		info, err := os.Stat(filepath.Join(dir, p.name))
+		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 || info.Size() != s.Programs[p.name] {
+			return p.name
+		}
+	}
+	for _, c := range s.Assets {
+		if !c.intact(dir) {
+			return c.To
+		}
+	}
+	return ""
+}
+
 // differs says in which way s, found in the store, is not what is wanted.
 func (s stamp) differs(want stamp) string {
 	switch {
@@ -111,6 +132,8 @@ func (s stamp) differs(want stamp) string {
 		return "its dependencies are pinned differently now"
 	case !slices.Equal(s.Flags, want.Flags):
 		return "built with other flags"
+	case !slices.EqualFunc(s.Assets, want.Assets, sameAsset):
+		return "other files of its source are wanted now"
 	}
 	return ""
 }

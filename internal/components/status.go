@@ -123,6 +123,12 @@ func (s *Store) givenStatus(ctx context.Context, c Component) Status {
 		status.Because = path + " is not an executable file"
 		return status
 	}
+	for _, folder := range c.Assets {
+		if _, _, err := measure(Beside(path, folder)); err != nil {
+			status.Because = fmt.Sprintf("%s needs its folder %s beside it: %v", c.Name, folder, err)
+			return status
+		}
+	}
 	status.Size = info.Size()
 	status.Found, err = versionOf(ctx, path)
 	if _, ran := errors.AsType[*exec.ExitError](err); err != nil && !ran {
@@ -153,8 +159,9 @@ func (s *Store) givenProgram(ctx context.Context, name string) (string, error) {
 			if status.State == Ready {
 				return status.Path, nil
 			}
+			what := strings.Join(append([]string{name + " " + c.Version}, c.Assets...), ", ")
 			return "", failure.New(failure.Environment, fmt.Errorf("use %s from %s: %s", name, s.given, status.Because),
-				fmt.Sprintf("put %s %s there, or let svcbench build it", name, c.Version))
+				fmt.Sprintf("put %s there, or let svcbench build it", what))
 		}
 	}
 	return "", fmt.Errorf("no component is called %q", name) // unreachable: Ensure knows all names

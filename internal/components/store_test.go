@@ -22,6 +22,10 @@ set -e
 case $1 in
 env) cat "$STUB/goversion" ;;
 list)
+	if [ "$2" = -m ]; then
+		echo "$STUB/source"
+		exit 0
+	fi
 	echo "go: downloading example.test/dep v1.0.0" >&2
 	printf 'example.test/dep\nexample.test/tiny/lib\n' ;;
 build)
@@ -286,6 +290,7 @@ func TestDefaultDir(t *testing.T) {
 func TestRealGo(t *testing.T) {
 	source := t.TempDir()
 	write(t, filepath.Join(source, "go.mod"), "module example.test/tiny\n\ngo 1.26.0\n", 0o644)
+	write(t, filepath.Join(source, "data.h"), "int x;\n", 0o444) // as in the module cache
 	write(t, filepath.Join(source, "main.go"), `package main
 
 import "os"
@@ -300,10 +305,12 @@ func main() { _, _ = os.Stdout.WriteString("tiny " + version + "\n") }
 			"replace example.test/tiny => " + source + "\n"),
 		ldflags:  []string{"-s", "-w", "-X main.version=v1.2.3"},
 		programs: []program{{"tiny-server", "example.test/tiny"}},
+		assets:   []asset{{From: ".", To: "source", LeaveOut: []string{"*.go", "go.*"}}},
 	}
 	t.Setenv("GOFLAGS", "-mod=vendor") // the user's flags do not matter
 	s := &Store{dir: filepath.Join(t.TempDir(), "store"), modules: []module{m}}
-	ensure(t, s)
+	program := ensure(t, s)["tiny-server"]
+	filesIn(t, Beside(program, "source"), "data.h")
 	all, err := s.Status(t.Context())
 	if err != nil || len(all) != 1 || all[0].State != Ready || !strings.HasPrefix(all[0].GoVersion, "go1.") || all[0].Size == 0 {
 		t.Errorf("status %+v, %v", all, err)
