@@ -14,6 +14,7 @@ func (d *decoder) check(s *Scenario) {
 	d.checkPoints(s)
 	d.checkMeasure(s)
 	d.checkWork(s)
+	d.checkProtocol(s)
 	d.checkModes(s)
 	d.checkProxy(s)
 }
@@ -28,6 +29,9 @@ func (d *decoder) checkPoints(s *Scenario) {
 		services, servicesOK := d.axis(i, "services")
 		endpoints, endpointsOK := d.axis(i, "endpoints")
 		if !servicesOK || !endpointsOK || !d.sound(fmt.Sprintf("points[%d]", i)) {
+			continue
+		}
+		if !d.checkNodePorts(s, p, cmp.Or(services, d.marks["population.ports"], d.marks["population.type"])) {
 			continue
 		}
 		at := cmp.Or(services, endpoints)
@@ -48,6 +52,19 @@ func (d *decoder) checkPoints(s *Scenario) {
 		}
 		first[p] = i
 	}
+}
+
+// checkNodePorts reports that a point has more ports than there are node
+// ports, where the last one at fault was written. It returns false if so.
+func (d *decoder) checkNodePorts(s *Scenario, p Point, at *mark) bool {
+	n := p.Services * s.Population.Ports
+	if s.Population.Type != NodePort || n <= MaxNodePorts || !d.sound("population.ports", "population.type") {
+		return true
+	}
+	d.report(at.value, Problem{Path: at.path, Message: at.path + " takes more node ports than there are",
+		Found:    fmt.Sprintf("%d Services x %d ports = %d", p.Services, s.Population.Ports, n),
+		Expected: fmt.Sprintf("at most %d, from %d to %d", MaxNodePorts, FirstNodePort, LastNodePort)})
+	return false
 }
 
 // axis returns where the value that the point i has for a field was
@@ -111,6 +128,16 @@ func (d *decoder) checkWork(s *Scenario) {
 	}
 }
 
+// checkProtocol reports traffic that the protocol of the Services cannot carry.
+func (d *decoder) checkProtocol(s *Scenario) {
+	if s.Traffic.HTTP == nil || s.Population.Protocol == TCP || !d.sound("population", "population.protocol", "traffic") {
+		return
+	}
+	d.report(d.keyOf("traffic.http", nil), Problem{Path: "traffic.http", Message: "traffic.http needs TCP",
+		Found:    fmt.Sprintf("protocol %s in line %d", s.Population.Protocol, d.lineOf("population.protocol")),
+		Expected: "protocol TCP, or no traffic.http"})
+}
+
 // checkModes reports a baseline that is not measured.
 func (d *decoder) checkModes(s *Scenario) {
 	if len(s.Modes) == 0 || d.marks["baseline"] == nil || slices.Contains(s.Modes, s.Baseline) || !d.sound("modes", "baseline") {
@@ -120,13 +147,38 @@ func (d *decoder) checkModes(s *Scenario) {
 		Found: string(s.Baseline), Expected: join(names(s.Modes), ", ", " or ")})
 }
 
-// checkProxy reports sync periods that kube-proxy would refuse.
+// checkProxy reports sync periods that kube-proxy would refuse, and a window
+// that nobody would use.
 func (d *decoder) checkProxy(s *Scenario) {
-	shortest, longest := *s.Proxy.MinSyncPeriod, *s.Proxy.SyncPeriod
-	if shortest <= longest || !d.sound("proxy", "proxy.minSyncPeriod", "proxy.syncPeriod") {
+	if !d.sound("batching", "proxy", "proxy.minSyncPeriod", "proxy.syncPeriod") {
 		return
 	}
-	at := cmp.Or(d.marks["proxy.minSyncPeriod"], d.marks["proxy.syncPeriod"])
-	d.report(at.value, Problem{Path: at.path, Message: "proxy.minSyncPeriod is longer than proxy.syncPeriod",
-		Found: fmt.Sprintf("%v and %v", shortest, longest), Expected: "minSyncPeriod of at most syncPeriod"})
+	written := d.marks["proxy.minSyncPeriod"]
+	if written != nil && s.Batching != BatchingEqual {
+		d.report(written.key, Problem{Path: written.path, Message: "proxy.minSyncPeriod is the window of batching: equal",
+			Found:    fmt.Sprintf("batching: %s in line %d", s.Batching, d.lineOf("batching")),
+			Expected: "batching: equal, or no proxy.minSyncPeriod"})
+		return
+	}
+	// The longest default is that of iptables and nftables.
+	shortest, longest := Duration(s.Settings().Window(DefaultMinSyncPeriod.Std())), *s.Proxy.SyncPeriod
+	if shortest <= longest {
+		return
+	}
+	at := cmp.Or(written, d.marks["proxy.syncPeriod"])
+	p := Problem{Path: at.path, Message: "proxy.minSyncPeriod is longer than proxy.syncPeriod",
+		Found: fmt.Sprintf("%v and %v", shortest, longest), Expected: "minSyncPeriod of at most syncPeriod"}
+	if s.Batching != BatchingEqual {
+		p.Message = "proxy.syncPeriod is shorter than the window that batching: defaults leaves to iptables and nftables"
+		p.Found, p.Expected = longest.String(), fmt.Sprintf("at least %v", shortest)
+	}
+	d.report(at.value, p)
+}
+
+// lineOf returns the line in which a field was written, 0 if it was not.
+func (d *decoder) lineOf(path string) int {
+	if n := d.keyOf(path, nil); n != nil {
+		return n.Line
+	}
+	return 0
 }

@@ -39,11 +39,15 @@ const (
 	// DefaultChurnTimeout is how long traffic is watched for a change.
 	DefaultChurnTimeout = Duration(20 * time.Second)
 
+	// DefaultBatching gives every mode the same window.
+	DefaultBatching = BatchingEqual
 	// DefaultMinSyncPeriod is kube-proxy's own default for iptables and
 	// nftables, given to every mode.
 	DefaultMinSyncPeriod = Duration(time.Second)
 	// DefaultScheduler is kube-proxy's own default in IPVS mode.
 	DefaultScheduler = "rr"
+	// DefaultDatapath needs nothing but packets that reach the node.
+	DefaultDatapath = DatapathTC
 	// DefaultSyncPeriod is kube-proxy's own default for every mode.
 	DefaultSyncPeriod = Duration(30 * time.Second)
 )
@@ -69,9 +73,22 @@ func ServiceTypes() []ServiceType { return []ServiceType{ClusterIP, NodePort} }
 // ChurnKinds returns every kind of change.
 func ChurnKinds() []ChurnKind { return []ChurnKind{ReplaceEndpoints} }
 
+// Batchings returns every kind of batching.
+func Batchings() []Batching { return []Batching{BatchingEqual, BatchingDefaults, BatchingNone} }
+
+// Schedulers returns the schedulers of IPVS in Linux. kube-proxy has no list of
+// its own: it tries the one it is given, which the kernel may lack.
+func Schedulers() []string {
+	return []string{"rr", "wrr", "lc", "wlc", "fo", "ovf", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "twos"}
+}
+
+// Datapaths returns every datapath of the mode ebpf.
+func Datapaths() []Datapath { return []Datapath{DatapathTC, DatapathSocket} }
+
 // Default fills every field that s leaves out, except Modes, which depend on
-// the machine. Points keep their zero fields: see ResolvedPoints. Default
-// does not check anything, and doing it again changes nothing.
+// the machine, and Proxy.MinSyncPeriod unless batching is equal. Points keep
+// their zero fields: see ResolvedPoints. Default does not check anything, and
+// doing it again changes nothing.
 func (s *Scenario) Default() {
 	setDefault(&s.APIVersion, APIVersion)
 	setDefault(&s.Kind, Kind)
@@ -96,10 +113,11 @@ func (s *Scenario) Default() {
 	setDefault(&s.Baseline, defaultBaseline(s.Modes))
 	setDefault(&s.Blocks, DefaultBlocks)
 	setDefault(&s.Seed, DefaultSeed)
-	setDefault(&s.Batching, BatchingEqual)
+	setDefault(&s.Batching, DefaultBatching)
 	setDefault(&s.IPVS.Scheduler, DefaultScheduler)
-	setDefault(&s.EBPF.Datapath, DatapathTC)
-	if s.Proxy.MinSyncPeriod == nil {
+	setDefault(&s.EBPF.Datapath, DefaultDatapath)
+	// With any other batching it would be a mistake to set it.
+	if s.Proxy.MinSyncPeriod == nil && s.Batching == BatchingEqual {
 		s.Proxy.MinSyncPeriod = new(DefaultMinSyncPeriod)
 	}
 	if s.Proxy.SyncPeriod == nil {

@@ -61,11 +61,14 @@ func headFields() []field {
 		{path: "description", about: "The question that the scenario answers."},
 
 		{path: "population", about: "What exists in the cluster before anything is measured."},
-		services.as("population.services", "Number of ClusterIP Services.", DefaultServices),
+		services.as("population.services", "Number of Services.", DefaultServices),
 		endpoints.as("population.endpoints", "Number of ready endpoints of each Service.", DefaultEndpoints),
 		field{min: 1, max: MaxPorts}.as("population.ports", "Number of ports of each Service.", DefaultPorts),
-		field{enum: []string{string(TCP)}, wrong: "is not possible yet: " + APIVersion + " accepts protocol TCP only"}.
-			as("population.protocol", "Protocol of every port. "+APIVersion+" accepts TCP only.", DefaultProtocol),
+		field{enum: names(Protocols()), wrong: "is not a protocol that svcbench can measure"}.
+			as("population.protocol", "Protocol of every port. With UDP there is no traffic.http.", DefaultProtocol),
+		field{enum: names(ServiceTypes()), wrong: "is not a type that svcbench can measure"}.
+			as("population.type", "Type of every Service, and so where traffic goes: to the Service's cluster IP, or to the node's own address and a node port. "+
+				fmt.Sprintf("There are %d node ports, of which each port of each Service takes one.", MaxNodePorts), DefaultType),
 
 		{path: "points", about: "The scale axis: a list of points, or a mapping of lists whose cross product is taken, services outermost. " +
 			"A field that is left out is the population's.", defNote: "one point: the population", maxItems: MaxPoints},
@@ -122,10 +125,22 @@ func runFields() []field {
 		field{min: 1, max: MaxBlocks}.as("blocks", "Number of repetitions; in each block every mode is measured once.", DefaultBlocks),
 		field{min: 1}.as("seed", "Decides the order of trials, the sampled Services and the targets of churn.", DefaultSeed),
 
+		field{enum: names(Batchings()), wrong: "is not a known kind of batching"}.
+			as("batching", "How long a mode may gather changes before it programs them: equal gives every mode the window proxy.minSyncPeriod, "+
+				"defaults leaves each the one of its own project, none lets no mode wait.", DefaultBatching),
 		{path: "proxy", about: "Settings that every mode gets alike; where a mode does not know one, the report says so."},
-		period.as("proxy.minSyncPeriod", "Shortest time between two syncs of the rules; not longer than syncPeriod.", DefaultMinSyncPeriod),
+		period.as("proxy.minSyncPeriod", "Shortest time between two syncs of the rules; not longer than syncPeriod. Only with batching: equal, whose window it is.", DefaultMinSyncPeriod),
 		positive.as("proxy.syncPeriod", "Longest time between two syncs of the rules.", DefaultSyncPeriod),
 		field{max: MaxVerbosity}.as("proxy.verbosity", "Log level of the proxy (-v). Levels above 2 cost CPU.", 0),
+
+		{path: "ipvs", about: "Settings of the mode ipvs alone."},
+		field{enum: Schedulers(), wrong: "is not a scheduler of IPVS"}.
+			as("ipvs.scheduler", "The kernel's way of choosing an endpoint for a new connection. A kernel may lack some.", DefaultScheduler),
+		field{}.as("ipvs.strictARP", "Keeps the node from answering ARP requests for cluster IPs.", false),
+		{path: "ebpf", about: "Settings of the mode ebpf alone."},
+		field{enum: names(Datapaths()), wrong: "is not a known datapath"}.
+			as("ebpf.datapath", "Where the address of a Service is translated: tc, in packets that reach the node through a device; "+
+				"or socket, inside connect() and sendmsg(), as for pods on a node of Cilium.", DefaultDatapath),
 	}
 }
 
@@ -183,6 +198,8 @@ func (f field) expected(t reflect.Type) string {
 		return "a whole number " + f.limits(number)
 	case reflect.Float64:
 		return "a number " + f.limits(number)
+	case reflect.Bool:
+		return "true or false"
 	case reflect.Slice:
 		return "a list"
 	case reflect.Struct:

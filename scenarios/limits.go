@@ -19,6 +19,12 @@ const (
 	MaxTotalEndpoints = 1_000_000
 	// MaxPorts is the largest number of ports of one Service.
 	MaxPorts = 16
+	// FirstNodePort and LastNodePort are Kubernetes' default range of node
+	// ports.
+	FirstNodePort, LastNodePort = 30000, 32767
+	// MaxNodePorts is the largest number of ports of all Services together,
+	// if each has a node port.
+	MaxNodePorts = LastNodePort - FirstNodePort + 1
 	// MaxPoints is the longest scale axis, after the cross product.
 	MaxPoints = 1000
 	// MaxRate is the highest rate of traffic or churn, per second.

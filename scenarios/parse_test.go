@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -129,6 +130,14 @@ func TestParseAccepts(t *testing.T) {
 		{"quoted text", "baseline: 'ipvs'", func(s *Scenario) bool { return s.Baseline == IPVS }},
 		{"largest seed", "seed: 18446744073709551615", func(s *Scenario) bool { return s.Seed == 1<<64-1 }},
 		{"no batching", "proxy: {minSyncPeriod: 0s}", func(s *Scenario) bool { return *s.Proxy.MinSyncPeriod == 0 }},
+		{"each its own batching", "batching: defaults", func(s *Scenario) bool { return s.Batching == BatchingDefaults && s.Proxy.MinSyncPeriod == nil }},
+		{"a window with the batching it is of", "batching: equal\nproxy: {minSyncPeriod: 3s}", func(s *Scenario) bool { return s.Settings().Window(0) == 3*time.Second }},
+		{"no waiting and short syncs", "batching: none\nproxy: {syncPeriod: 1ms}", func(s *Scenario) bool { return s.Settings().Window(time.Second) == 0 }},
+		{"truth", "ipvs: {strictARP: true, scheduler: mh}", func(s *Scenario) bool { return s.IPVS == IPVSSettings{Scheduler: "mh", StrictARP: true} }},
+		{"an untruth that is the default", "ipvs: {strictARP: false}", func(s *Scenario) bool { return s.IPVS == IPVSSettings{Scheduler: "rr"} }},
+		{"datapath", "ebpf: {datapath: socket}", func(s *Scenario) bool { return s.EBPF.Datapath == DatapathSocket }},
+		{"UDP", "population: {protocol: UDP}\ntraffic: {connect: {rate: 10, duration: 1s}}", func(s *Scenario) bool { return s.Population.Protocol == UDP && s.Measures(Connect) }},
+		{"all node ports", "population: {type: NodePort, services: 173, ports: 16}", func(s *Scenario) bool { return s.Frontends(Point{}) == 2*MaxNodePorts }},
 		{"largest point", "points: [{services: 100000, endpoints: 10}]", func(s *Scenario) bool { return s.Points[0].Endpoints == 10 }},
 		{"alias", "points: {services: &n [10, 20], endpoints: *n}", func(s *Scenario) bool { return len(s.Points) == 4 && s.Points[3].Endpoints == 20 }},
 		{"alias of the whole axis", "population: {services: 7}\npoints: [&p {services: 5}, {services: 6}]", func(s *Scenario) bool { return len(s.Points) == 2 }},
@@ -147,6 +156,30 @@ func TestParseAccepts(t *testing.T) {
 				t.Errorf("got %+v", s)
 			}
 		})
+	}
+}
+
+// TestFrontends counts what a Service implementation has to hold.
+func TestFrontends(t *testing.T) {
+	for _, c := range []struct {
+		population           string
+		frontends, endpoints int
+	}{
+		{"{services: 10, endpoints: 3}", 10, 30},
+		{"{services: 10, endpoints: 3, ports: 2}", 20, 60},
+		{"{services: 10, endpoints: 3, ports: 2, type: NodePort}", 40, 60},
+		{"{services: 10, endpoints: 3, ports: 2, protocol: UDP}", 20, 60},
+	} {
+		s := mustParse(t, header+"population: "+c.population+"\n")
+		if f, e := s.Frontends(Point{}), s.Endpoints(Point{}); f != c.frontends || e != c.endpoints {
+			t.Errorf("%s: %d frontends and %d endpoints, want %d and %d", c.population, f, e, c.frontends, c.endpoints)
+		}
+		if f, e := s.Frontends(Point{Services: 100}), s.Endpoints(Point{Services: 100}); f != 10*c.frontends || e != 10*c.endpoints {
+			t.Errorf("%s at 100 Services: %d frontends and %d endpoints", c.population, f, e)
+		}
+	}
+	if got := (&Scenario{}).Frontends(Point{Services: 7}); got != 7 {
+		t.Errorf("%d frontends of a scenario without defaults, want 7", got)
 	}
 }
 

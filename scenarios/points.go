@@ -48,21 +48,48 @@ func (p *Points) UnmarshalYAML(node *yaml.Node) error {
 // was read from.
 func (p Points) MarshalYAML() (any, error) { return []Point(p), nil }
 
+// Frontends returns the number of (address, port) pairs at which the Services
+// of a point answer: each port at its cluster IP and, of NodePort Services, at
+// the node too. The API server's own Service comes on top.
+func (s *Scenario) Frontends(p Point) int {
+	each := 1
+	population := s.Population
+	population.setDefaults()
+	if population.Type == NodePort {
+		each = 2
+	}
+	return s.at(p).Services * population.Ports * each
+}
+
+// Endpoints returns the number of (address, port) pairs behind the Services of
+// a point.
+func (s *Scenario) Endpoints(p Point) int {
+	population := s.Population
+	population.setDefaults()
+	p = s.at(p)
+	return p.Services * p.Endpoints * population.Ports
+}
+
+// at fills the fields of a point that are left out.
+func (s *Scenario) at(p Point) Point {
+	population := s.Population
+	population.setDefaults()
+	setDefault(&p.Services, population.Services)
+	setDefault(&p.Endpoints, population.Endpoints)
+	return p
+}
+
 // ResolvedPoints returns the scale axis with every field filled: from the
 // point, else from the population, else from the defaults. An empty axis is
 // one point, the population itself.
 func (s *Scenario) ResolvedPoints() []Point {
-	population := s.Population
-	population.setDefaults()
 	points := s.Points
 	if len(points) == 0 {
 		points = Points{{}}
 	}
 	resolved := make([]Point, len(points))
 	for i, p := range points {
-		setDefault(&p.Services, population.Services)
-		setDefault(&p.Endpoints, population.Endpoints)
-		resolved[i] = p
+		resolved[i] = s.at(p)
 	}
 	return resolved
 }

@@ -19,7 +19,7 @@ var (
 	octalPattern   = regexp.MustCompile(`^[-+]?0[0-9]`)
 )
 
-// scalar decodes one value into v, which is text, a number or a duration,
+// scalar decodes one value into v, which is text, a number, a truth or a duration,
 // and checks it against the table of fields.
 func (d *decoder) scalar(at, n *yaml.Node, v reflect.Value, path string) bool {
 	if n.Kind != yaml.ScalarNode {
@@ -33,6 +33,8 @@ func (d *decoder) scalar(at, n *yaml.Node, v reflect.Value, path string) bool {
 		return d.text(at, n, v, path, f)
 	case v.Kind() == reflect.Float64:
 		return d.float(at, n, v, path, f)
+	case v.Kind() == reflect.Bool:
+		return d.truth(at, n, v, path)
 	default:
 		return d.whole(at, n, v, path, f)
 	}
@@ -92,6 +94,16 @@ func (d *decoder) float(at, n *yaml.Node, v reflect.Value, path string, f field)
 		return d.outOfRange(at, n, v, path, f)
 	}
 	v.SetFloat(number)
+	return true
+}
+
+// truth decodes true and false. What else YAML versions take for one of them
+// (True, yes, on) is refused, as they do not agree.
+func (d *decoder) truth(at, n *yaml.Node, v reflect.Value, path string) bool {
+	if n.ShortTag() != "!!bool" || n.Style&yaml.TaggedStyle != 0 || n.Value != "true" && n.Value != "false" {
+		return d.wrongType(at, n, v, path)
+	}
+	v.SetBool(n.Value == "true")
 	return true
 }
 

@@ -66,6 +66,8 @@ func (g *schemaGenerator) schema(t reflect.Type, path string) (*jsonschema.Schem
 	case t.Kind() == reflect.Float64:
 		s.Type = "number"
 		g.limits(s, f)
+	case t.Kind() == reflect.Bool:
+		s.Type = "boolean"
 	default:
 		s.Type = "integer"
 		g.limits(s, f)

@@ -54,9 +54,9 @@ type Scenario struct {
 	// Seed decides trial order, sampled Services and churn targets.
 	Seed uint64 `yaml:"seed,omitempty" json:"seed,omitempty"`
 
-	// Proxy, Batching, IPVS and EBPF set up the Service implementations.
-	Proxy    Proxy        `yaml:"proxy,omitempty" json:"proxy,omitempty"`
+	// Batching, Proxy, IPVS and EBPF set up the Service implementations.
 	Batching Batching     `yaml:"batching,omitempty" json:"batching,omitempty"`
+	Proxy    Proxy        `yaml:"proxy,omitempty" json:"proxy,omitempty"`
 	IPVS     IPVSSettings `yaml:"ipvs,omitempty" json:"ipvs,omitempty"`
 	EBPF     EBPFSettings `yaml:"ebpf,omitempty" json:"ebpf,omitempty"`
 }
@@ -191,8 +191,9 @@ const (
 // Proxy are the settings every mode gets alike; what a mode does not know
 // is left out of its configuration and said so in the report.
 type Proxy struct {
-	// MinSyncPeriod is the shortest time between two syncs of the rules.
-	// nil means 1s, kube-proxy's default for iptables and nftables.
+	// MinSyncPeriod is the shortest time between two syncs of the rules, the
+	// window of BatchingEqual. nil means 1s, kube-proxy's default for
+	// iptables and nftables, and is the only value with other batching.
 	MinSyncPeriod *Duration `yaml:"minSyncPeriod,omitempty" json:"minSyncPeriod,omitempty"`
 	// SyncPeriod is the longest time between two syncs; nil means 30s.
 	SyncPeriod *Duration `yaml:"syncPeriod,omitempty" json:"syncPeriod,omitempty"`
