@@ -65,7 +65,7 @@ func New(network clusters.Network, point scenarios.Point, ports, spare int) (*Po
 		prefix netip.Prefix
 		need   int
 	}{
-		{"cluster IPs", network.Services, p.services},
+		{"cluster IPs", network.Services, p.services + EmptyServices},
 		{"pod IPs", network.Pods, p.services*p.endpoints + spare},
 	} {
 		if has := capacity(r.prefix); r.need > has {

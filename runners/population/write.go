@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -30,7 +31,8 @@ func backoff() wait.Backoff {
 	return wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.1, Steps: 5}
 }
 
-// Write creates the namespace and every object. Each Service is there before
+// Write creates the namespace and every object, those of the empty Services
+// in the middle and uncounted. Each Service is there before
 // its endpoints, Services in the order of their numbers as near as parallel
 // writing allows. step is called after every object with how many there are;
 // calls come from many goroutines. Errors that pass by themselves are retried.
@@ -55,6 +57,11 @@ func (p *Population) Write(ctx context.Context, api kubernetes.Interface, step f
 				if i >= p.services {
 					return nil
 				}
+				if i == p.services/2 {
+					if err := p.writeEmpty(ctx, api); err != nil {
+						return err
+					}
+				}
 				if err := p.writeService(ctx, api, i); err != nil {
 					return err
 				}
@@ -70,7 +77,10 @@ func (p *Population) Write(ctx context.Context, api kubernetes.Interface, step f
 }
 
 func (p *Population) writeService(ctx context.Context, api kubernetes.Interface, i int) error {
-	s := p.Service(i)
+	return createService(ctx, api, p.Service(i))
+}
+
+func createService(ctx context.Context, api kubernetes.Interface, s *corev1.Service) error {
 	return create(ctx, "Service "+s.Name, func(ctx context.Context) error {
 		got, err := api.CoreV1().Services(Namespace).Create(ctx, s, metav1.CreateOptions{})
 		if err == nil && got.Spec.ClusterIP != s.Spec.ClusterIP {
@@ -81,7 +91,10 @@ func (p *Population) writeService(ctx context.Context, api kubernetes.Interface,
 }
 
 func (p *Population) writeEndpoints(ctx context.Context, api kubernetes.Interface, i int) error {
-	s := p.EndpointSlice(i, p.PodIPs(i))
+	return createSlice(ctx, api, p.EndpointSlice(i, p.PodIPs(i)))
+}
+
+func createSlice(ctx context.Context, api kubernetes.Interface, s *discoveryv1.EndpointSlice) error {
 	return create(ctx, "EndpointSlice "+s.Name, func(ctx context.Context) error {
 		_, err := api.DiscoveryV1().EndpointSlices(Namespace).Create(ctx, s, metav1.CreateOptions{})
 		return err

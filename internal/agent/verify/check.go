@@ -9,6 +9,7 @@ import (
 // check is the judgement on one target. It knows no network.
 type check struct {
 	result  TargetResult
+	least   int64                   // attempts to make and to count
 	missing map[netip.Addr]struct{} // wanted and not seen yet
 	wanted  map[netip.Addr]struct{} // nil if nobody should answer
 }
@@ -16,10 +17,13 @@ type check struct {
 // newCheck returns the check of a target of which sample different endpoints
 // suffice; 0 means all.
 func newCheck(t Target, sample int) *check {
-	c := &check{result: TargetResult{
+	c := &check{least: int64(t.Attempts), result: TargetResult{
 		ID: t.ID, Addr: t.Addr, Needed: silences,
 		Wrong: map[netip.Addr]int64{}, Errors: map[string]int64{},
 	}}
+	if t.Attempts > 0 {
+		c.result.Answers = map[netip.Addr]int64{}
+	}
 	if len(t.Want) == 0 {
 		return c
 	}
@@ -50,7 +54,7 @@ func (c *check) add(o probe.Outcome) {
 	case o.Answered():
 		c.addAnswer(o)
 	}
-	if r.Complete == 0 && r.Seen >= r.Needed {
+	if r.Complete == 0 && r.Seen >= r.Needed && r.Attempts >= c.least {
 		r.Complete = o.End
 	}
 }
@@ -60,6 +64,9 @@ func (c *check) addAnswer(o probe.Outcome) {
 	if _, ok := c.wanted[from]; !ok {
 		r.Wrong[from]++
 		return
+	}
+	if r.Attempts <= c.least {
+		r.Answers[from]++
 	}
 	if _, ok := c.missing[from]; ok {
 		delete(c.missing, from)

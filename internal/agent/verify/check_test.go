@@ -30,11 +30,13 @@ func TestCheck(t *testing.T) {
 		name     string
 		want     []netip.Addr
 		sample   int
+		attempts int
 		outcomes []probe.Outcome
 
 		firstOK, complete int64
 		seen              int
 		wrong             map[netip.Addr]int64
+		answers           map[netip.Addr]int64
 		errors            counts
 	}{
 		{
@@ -62,6 +64,14 @@ func TestCheck(t *testing.T) {
 			outcomes: []probe.Outcome{by(one, 10, 11)},
 			firstOK:  10, complete: 11, seen: 1,
 		}, {
+			name: "so many attempts must be made, and no more are counted", want: []netip.Addr{one, two}, attempts: 4,
+			outcomes: []probe.Outcome{by(one, 10, 11), by(two, 20, 21), failed(errkind.Timeout, 30, 31), by(one, 40, 41), by(one, 50, 51)},
+			firstOK:  10, complete: 41, seen: 2, answers: map[netip.Addr]int64{one: 2, two: 1}, errors: counts{errkind.Timeout: 1},
+		}, {
+			name: "enough attempts are not all endpoints", want: []netip.Addr{one, two}, attempts: 1,
+			outcomes: []probe.Outcome{by(one, 10, 11), by(other, 20, 21), by(two, 30, 31)},
+			firstOK:  10, complete: 31, seen: 2, answers: map[netip.Addr]int64{one: 1}, wrong: map[netip.Addr]int64{other: 1},
+		}, {
 			name: "three silences in a row",
 			outcomes: []probe.Outcome{
 				failed(errkind.Refused, 1, 2), by(other, 3, 4),
@@ -79,7 +89,7 @@ func TestCheck(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCheck(Target{Want: test.want}, test.sample)
+			c := newCheck(Target{Want: test.want, Attempts: test.attempts}, test.sample)
 			for _, o := range test.outcomes {
 				c.add(o)
 			}
@@ -87,6 +97,7 @@ func TestCheck(t *testing.T) {
 			want.Attempts = int64(len(test.outcomes))
 			want.FirstOK, want.Complete, want.Seen = test.firstOK, test.complete, test.seen
 			want.Wrong, want.Errors = map[netip.Addr]int64{}, map[string]int64{}
+			want.Answers = test.answers
 			for k, v := range test.wrong {
 				want.Wrong[k] = v
 			}

@@ -62,6 +62,9 @@ type Target struct {
 	// Want are the endpoints that should answer; none means that nobody
 	// should: attempts are refused or hear nothing.
 	Want []netip.Addr `json:"want,omitempty"`
+	// Attempts, if positive, is how many connections are made at least, and
+	// counted in TargetResult.Answers, whatever the first of them tell.
+	Attempts int `json:"attempts,omitempty"`
 }
 
 // Result is what was found. Times are ns of CLOCK_MONOTONIC.
@@ -81,7 +84,8 @@ type TargetResult struct {
 	// silence. 0 means that there was none.
 	FirstOK int64 `json:"firstOK,omitempty"`
 	// Complete is when enough wanted endpoints had answered, or the silence
-	// was certain; 0 means that it did not come to that.
+	// was certain, and Target.Attempts had been made; 0 means that it did
+	// not come to that.
 	Complete int64 `json:"complete,omitempty"`
 	// Seen and Needed count different wanted endpoints; where nobody should
 	// answer, attempts that met nobody in a row.
@@ -89,6 +93,10 @@ type TargetResult struct {
 	Needed int `json:"needed"`
 	// Attempts counts connections that have ended.
 	Attempts int64 `json:"attempts"`
+	// Answers counts who of the wanted endpoints answered the first
+	// Target.Attempts connections that ended: a number that nothing but the
+	// Spec decides, so that the counts may be tested against chance.
+	Answers map[netip.Addr]int64 `json:"answers,omitempty"`
 	// Wrong counts answers of others than the wanted endpoints.
 	Wrong map[netip.Addr]int64 `json:"wrong,omitempty"`
 	// Errors counts attempts without an answer, by kind (see errkind).
@@ -171,6 +179,11 @@ func (s Spec) withDefaults() (Spec, error) {
 	}
 	if s.Parallel == 0 {
 		s.Parallel = DefaultParallel
+	}
+	for _, t := range s.Targets {
+		if t.Attempts < 0 {
+			return s, fmt.Errorf("verify %q: %d attempts are less than none", t.ID, t.Attempts)
+		}
 	}
 	if s.Sample < 0 || s.Parallel < 0 || s.AttemptTimeout > probe.MaxTimeout {
 		return s, fmt.Errorf("verify: sample %d and parallel %d must not be negative, time-out %v of an attempt at most %v",
