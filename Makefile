@@ -33,7 +33,7 @@ setup-test:
 build: ## build bin/svcbench
 	go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(SVCBENCH) ./cmd/svcbench
 
-components: build ## build etcd and Kubernetes for the local cluster, once
+components: build ## build etcd, Kubernetes and Cilium for local clusters, once
 	$(SVCBENCH) components build
 
 test: setup-test components ## all tests, with the race detector; needs root for those with clusters

@@ -19,7 +19,9 @@ func newComponents(streams Streams) *cobra.Command {
 		Short: "Show or build the real programs a cluster is made of",
 		Long: `Shows which of the programs a local cluster is made of are built, at which
 version, how big and where. They are built from the Go module proxy, once per
-version, into a folder that all runs share.`,
+version, into a folder that all runs share. Beside cilium-agent lie two folders
+that it needs: bpf, the sources of its data path, and crds, its API types; both
+are expected in the folder of --use too.`,
 		Args: knownCommand,
 	}
 	cmd.PersistentFlags().StringVar(&p.dir, "dir", "", "folder of built components (default: in the user's cache folder)")
@@ -43,7 +45,9 @@ func newComponentsBuild(streams Streams, p *programs) *cobra.Command {
 		Use:   "build [NAME...]",
 		Short: "Build what is missing",
 		Long: `Builds the components that are missing or were built for another version of
-svcbench: about ten minutes on two processors, once.`,
+svcbench: about twenty minutes on two processors for all of them, once. A run
+builds only those that its modes need: cilium-agent, nearly half of the time, is
+for ebpf.`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: cobra.FixedCompletions(componentNames(), cobra.ShellCompDirectiveNoFileComp),
 	}
