@@ -131,6 +131,8 @@ type Network struct {
 	ClientLink, BackendLink string
 	// Node is the name of the Node object that endpoints are on.
 	Node string
+	// NodeAddr is the node's InternalIP, on which node ports answer.
+	NodeAddr netip.Addr
 }
 
 // Backends switches pod IPs, as if pods went away or came.

@@ -16,7 +16,7 @@ import (
 // many of them are the end of the measurement.
 func TestChangesInDoubt(t *testing.T) {
 	network := clusters.Network{Services: netip.MustParsePrefix("10.96.0.0/16"), Pods: netip.MustParsePrefix("10.244.0.0/16")}
-	p, err := population.New(network, scenarios.Point{Services: 10, Endpoints: 1}, 1, 20)
+	p, err := population.New(network, scenarios.Point{Services: 10, Endpoints: 1}, scenarios.Population{Ports: 1}, 20)
 	if err != nil {
 		t.Fatal(err)
 	}

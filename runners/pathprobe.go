@@ -83,7 +83,7 @@ func (f *inFlight) doubt(s path.Samples) {
 }
 
 // sortPath sorts samples, without those of the first warmups connections, by
-// the class of the address that a connection asked for, and the ones that
+// the class of the Service that a connection asked for, and the ones that
 // belong to no position also by the tenth of the rules. strangers counts
 // addresses that are not of the population.
 func (f *inFlight) sortPath(s path.Samples, warmups int) (byClass map[string]distribution, strangers int) {
@@ -97,9 +97,12 @@ func (f *inFlight) sortPath(s path.Samples, warmups int) (byClass map[string]dis
 		d.values.Record(ns)
 	}
 	seen := 0
-	s.Each(func(dst netip.Addr, ns int64) {
+	s.Each(func(dst, backend netip.Addr, ns int64) {
 		if seen++; seen <= warmups {
 			return
+		}
+		if i, ok := f.population.Asked(dst, backend); ok {
+			dst = f.population.ClusterIP(i) // what classes go by
 		}
 		class, ok := f.classes.Of(dst)
 		switch {

@@ -67,7 +67,7 @@ func (f *inFlight) compose(n clusters.Network) (err error) {
 	if churns(f) {
 		spare = changes(s.Churn) * f.trial.point.Endpoints
 	}
-	f.population, err = population.New(n, f.trial.point, s.Population.Ports, spare)
+	f.population, err = population.New(n, f.trial.point, s.Population, spare)
 	return err
 }
 

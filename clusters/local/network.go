@@ -191,7 +191,8 @@ func ipNet(p netip.Prefix) *net.IPNet {
 func describe() clusters.Network {
 	return clusters.Network{
 		Services: serviceRange, Pods: podRange,
-		ClientLink: clientLink, BackendLink: backendLink, Node: nodeName,
+		ClientLink: clientLink, BackendLink: backendLink,
+		Node: nodeName, NodeAddr: nodeControl.Addr(),
 	}
 }
 

@@ -44,6 +44,8 @@ const manager = "svcbench"
 type Population struct {
 	services, endpoints int
 	ports               []port
+	protocol            corev1.Protocol
+	nodePorts           bool
 	network             clusters.Network
 }
 
@@ -52,12 +54,16 @@ type port struct {
 	number, target uint16
 }
 
-// New returns the population of a point in a network. spare is the number of
-// further pod IPs that churn will need. It is a usage error if the
-// network has not enough addresses.
-func New(network clusters.Network, point scenarios.Point, ports, spare int) (*Population, error) {
-	p := &Population{services: point.Services, endpoints: point.Endpoints, network: network}
-	for i, target := range Targets(ports) {
+// New returns the population of a point in a network. The ports, protocol and
+// type of Services are those of the kind, its numbers those of the point.
+// spare is the number of further pod IPs that churn will need. It is a usage
+// error if the network has not enough addresses.
+func New(network clusters.Network, point scenarios.Point, kind scenarios.Population, spare int) (*Population, error) {
+	p := &Population{
+		services: point.Services, endpoints: point.Endpoints, network: network,
+		protocol: corev1.Protocol(kind.Protocol), nodePorts: kind.Type == scenarios.NodePort,
+	}
+	for i, target := range Targets(kind.Ports) {
 		p.ports = append(p.ports, port{name: fmt.Sprintf("p%d", i+1), number: firstPort + uint16(i), target: target})
 	}
 	for _, r := range []struct {
@@ -72,6 +78,10 @@ func New(network clusters.Network, point scenarios.Point, ports, spare int) (*Po
 			return nil, failure.New(failure.Usage, fmt.Errorf("%d %s do not fit into %v, which has room for %d", r.need, r.what, r.prefix, has),
 				"lower the number of Services or endpoints, or the rate or duration of the churn")
 		}
+	}
+	if need := p.services * len(p.ports); p.nodePorts && need > scenarios.MaxNodePorts {
+		return nil, failure.New(failure.Usage, fmt.Errorf("%d node ports do not fit into the %d from %d to %d", need,
+			scenarios.MaxNodePorts, scenarios.FirstNodePort, scenarios.LastNodePort), "lower the number of Services or ports")
 	}
 	return p, nil
 }
@@ -111,14 +121,44 @@ func (p *Population) Index(ip netip.Addr) (int, bool) {
 	return i, i >= 0 && i < p.services
 }
 
-// Addr returns the first port of Service i, where traffic goes.
-func (p *Population) Addr(i int) netip.AddrPort {
-	return netip.AddrPortFrom(p.ClusterIP(i), p.ports[0].number)
+// Addr returns where traffic for the first port of Service i goes: to its
+// cluster IP or, if it has node ports, to the node.
+func (p *Population) Addr(i int) netip.AddrPort { return p.frontend(i, 0) }
+
+// LastAddr returns the same for the last port of Service i.
+func (p *Population) LastAddr(i int) netip.AddrPort { return p.frontend(i, len(p.ports)-1) }
+
+func (p *Population) frontend(i, port int) netip.AddrPort {
+	if p.nodePorts {
+		return netip.AddrPortFrom(p.network.NodeAddr, p.nodePort(i, port))
+	}
+	return netip.AddrPortFrom(p.ClusterIP(i), p.ports[port].number)
 }
 
-// LastAddr returns the last port of Service i.
-func (p *Population) LastAddr(i int) netip.AddrPort {
-	return netip.AddrPortFrom(p.ClusterIP(i), p.ports[len(p.ports)-1].number)
+// nodePort returns the node port of one port of Service i, which Kubernetes
+// would draw at random.
+func (p *Population) nodePort(i, port int) uint16 {
+	return scenarios.FirstNodePort + uint16(i*len(p.ports)+port)
+}
+
+// Asked returns the number of the Service that a new connection was for, from
+// the address it went to and the pod that got it, and false if it was for none.
+// All node ports have one address, so that only the pod tells the Services
+// behind them apart, as long as endpoints are as they were populated.
+func (p *Population) Asked(dst, pod netip.Addr) (int, bool) {
+	if p.nodePorts && dst == p.network.NodeAddr {
+		return p.owner(pod)
+	}
+	return p.Index(dst)
+}
+
+// owner returns the number of the Service whose endpoint a pod IP was at first.
+func (p *Population) owner(pod netip.Addr) (int, bool) {
+	if !p.IsPod(pod) {
+		return 0, false
+	}
+	n := int(number(pod)) - int(number(p.network.Pods.Masked().Addr())) - reserved
+	return n / p.endpoints, n >= 0 && n < p.services*p.endpoints
 }
 
 // Ports returns the number of ports of each Service.
@@ -158,8 +198,14 @@ func (p *Population) Service(i int) *corev1.Service {
 	}
 	for _, port := range p.ports {
 		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
-			Name: port.name, Protocol: corev1.ProtocolTCP, Port: int32(port.number), TargetPort: intstr.FromInt32(int32(port.target)),
+			Name: port.name, Protocol: p.protocol, Port: int32(port.number), TargetPort: intstr.FromInt32(int32(port.target)),
 		})
+	}
+	if p.nodePorts {
+		s.Spec.Type = corev1.ServiceTypeNodePort
+		for at := range s.Spec.Ports {
+			s.Spec.Ports[at].NodePort = int32(p.nodePort(i, at))
+		}
 	}
 	return s
 }
@@ -187,7 +233,7 @@ func (p *Population) EndpointSlice(i int, ips []netip.Addr) *discoveryv1.Endpoin
 	}
 	for _, port := range p.ports {
 		s.Ports = append(s.Ports, discoveryv1.EndpointPort{
-			Name: new(port.name), Protocol: new(corev1.ProtocolTCP), Port: new(int32(port.target)),
+			Name: new(port.name), Protocol: new(p.protocol), Port: new(int32(port.target)),
 		})
 	}
 	return s

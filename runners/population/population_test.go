@@ -23,11 +23,12 @@ var network = clusters.Network{
 	Services: netip.MustParsePrefix("10.96.0.0/12"),
 	Pods:     netip.MustParsePrefix("10.244.0.0/16"),
 	Node:     "node-1",
+	NodeAddr: netip.MustParseAddr("172.31.0.2"),
 }
 
 func mustNew(t *testing.T, services, endpoints, ports, spare int) *Population {
 	t.Helper()
-	p, err := New(network, scenarios.Point{Services: services, Endpoints: endpoints}, ports, spare)
+	p, err := New(network, scenarios.Point{Services: services, Endpoints: endpoints}, scenarios.Population{Ports: ports, Protocol: scenarios.TCP}, spare)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func TestTooLargeForNetwork(t *testing.T) {
 		{"just enough pods", 100, 2, 65279 - 200, true},
 		{"no pod for a change", 100, 2, 65279 - 199, false},
 	} {
-		_, err := New(small, scenarios.Point{Services: c.services, Endpoints: c.endpoints}, 1, c.spare)
+		_, err := New(small, scenarios.Point{Services: c.services, Endpoints: c.endpoints}, scenarios.Population{Ports: 1}, c.spare)
 		if (err == nil) != c.fits {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -190,4 +191,72 @@ func TestWriteFails(t *testing.T) {
 			t.Error("no error")
 		}
 	})
+}
+
+// Services with node ports are reached at the node, and the same port is never
+// given to two of them.
+func TestNodePorts(t *testing.T) {
+	kind := scenarios.Population{Ports: 2, Protocol: scenarios.UDP, Type: scenarios.NodePort}
+	p, err := New(network, scenarios.Point{Services: 1384, Endpoints: 3}, kind, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.Addr(0).String()+" "+p.LastAddr(1383).String(), "172.31.0.2:30000 172.31.0.2:32767"; got != want {
+		t.Errorf("Services at %s, want %s", got, want)
+	}
+	owner := map[int32]string{}
+	for i := range p.Services() {
+		s := p.Service(i)
+		if s.Spec.Type != corev1.ServiceTypeNodePort || s.Spec.ClusterIP != p.ClusterIP(i).String() {
+			t.Fatalf("Service %+v", s.Spec)
+		}
+		for _, port := range s.Spec.Ports {
+			if other, taken := owner[port.NodePort]; taken {
+				t.Fatalf("%s and %s have node port %d", other, s.Name, port.NodePort)
+			}
+			owner[port.NodePort] = s.Name
+			if port.Protocol != corev1.ProtocolUDP {
+				t.Fatalf("protocol %s", port.Protocol)
+			}
+		}
+		if first := s.Spec.Ports[0].NodePort; first != int32(p.Addr(i).Port()) {
+			t.Fatalf("%s is reached at %v but has node port %d", s.Name, p.Addr(i), first)
+		}
+	}
+	if got := *p.EndpointSlice(0, nil).Ports[1].Protocol; got != corev1.ProtocolUDP {
+		t.Errorf("endpoints of protocol %s", got)
+	}
+	_, err = New(network, scenarios.Point{Services: 1385, Endpoints: 1}, kind, 0)
+	if failure.CodeOf(err) != failure.Usage {
+		t.Errorf("more ports than node ports: %v", err)
+	}
+}
+
+// The pod that answers tells which of the Services at one address was asked.
+func TestAsked(t *testing.T) {
+	clusterIPs := mustNew(t, 100, 2, 1, 0)
+	nodePorts, err := New(network, scenarios.Point{Services: 100, Endpoints: 2}, scenarios.Population{Ports: 1, Type: scenarios.NodePort}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Population{clusterIPs, nodePorts} {
+		for i := range p.Services() {
+			for _, pod := range p.PodIPs(i) {
+				if got, ok := p.Asked(p.Addr(i).Addr(), pod); !ok || got != i {
+					t.Fatalf("a connection to %v that reached %v is for Service %d, %v; want %d", p.Addr(i), pod, got, ok, i)
+				}
+			}
+		}
+		pod := p.PodIPs(7)[0]
+		for _, c := range [][2]netip.Addr{
+			{pod, pod},                              // without a Service
+			{netip.MustParseAddr("10.96.0.1"), pod}, // somebody else's
+			{network.NodeAddr, netip.MustParseAddr("172.31.0.1")}, // the node's own
+			{network.NodeAddr, p.Spare(0)[0]},
+		} {
+			if i, ok := p.Asked(c[0], c[1]); ok {
+				t.Errorf("a connection to %v that reached %v is taken for one to Service %d", c[0], c[1], i)
+			}
+		}
+	}
 }

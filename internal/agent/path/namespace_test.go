@@ -232,7 +232,7 @@ func expect(t *testing.T, p *Probe, to string, connections int) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	var each int
-	s.Each(func(dst netip.Addr, ns int64) {
+	s.Each(func(dst, _ netip.Addr, ns int64) {
 		each++
 		if dst != netip.MustParseAddrPort(to).Addr() || ns <= 0 {
 			t.Errorf("sample for %v of %d ns", dst, ns)

@@ -42,11 +42,11 @@ type Samples struct {
 	Retransmitted uint64 `json:"retransmitted"`
 }
 
-// Each calls f for every sample with the address the SYN came in for and the
-// nanoseconds it was inside the node.
-func (s Samples) Each(f func(dst netip.Addr, ns int64)) {
+// Each calls f for every sample with the address the SYN came in for, the one
+// it went out to, and the nanoseconds it was inside the node.
+func (s Samples) Each(f func(dst, backend netip.Addr, ns int64)) {
 	for i, dst := range s.Dst {
-		f(address(dst), int64(s.NS[i]))
+		f(address(dst), address(s.Backend[i]), int64(s.NS[i]))
 	}
 }
 
