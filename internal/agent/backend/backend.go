@@ -3,7 +3,7 @@
 // POD-CIDR dev lo" there (AnyIP), which the cluster makes, gives the namespace
 // every address of the range. Each answer says which pod IP it came from, by
 // HTTP (body and header X-Backend) or by the identity protocol on the same
-// port, and single pod IPs can be switched off, as if their pod was gone.
+// port, TCP or UDP, and single pod IPs can be switched off, as if their pod was gone.
 //
 // Serve is the end that runs at the place, Start the end that runs beside the
 // runner.
@@ -22,7 +22,7 @@ const Header = "X-Backend"
 
 // Spec says what to serve.
 type Spec struct {
-	// Ports are the TCP ports that answer on every pod IP; none means
+	// Ports are the TCP and UDP ports that answer on every pod IP; none means
 	// DefaultPort.
 	Ports []uint16 `json:"ports,omitempty"`
 }

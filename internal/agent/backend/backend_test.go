@@ -82,6 +82,65 @@ func TestIdentityOfEveryPodIP(t *testing.T) {
 	}
 }
 
+// askUDP returns who answers a question over UDP at addr.
+func (p pair) askUDP(addr string) (from netip.AddrPort, err error) {
+	const cookie = 1<<63 + 42
+	err = p.client.Do(func() error {
+		c, err := net.Dial("udp4", addr) // takes answers from addr only
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+			return err
+		}
+		// What is no question gets no answer.
+		for _, b := range [][]byte{[]byte("I"), nil, []byte("01234567890123456")} {
+			if _, err := c.Write(b); err != nil {
+				return err
+			}
+		}
+		question := identity.Query(cookie)
+		if _, err := c.Write(question[:]); err != nil {
+			return err
+		}
+		answer := make([]byte, 64)
+		n, err := c.Read(answer)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if from, ok = identity.Reply(answer[:n], cookie); !ok {
+			return fmt.Errorf("answer %x", answer[:n])
+		}
+		return nil
+	})
+	return from, err
+}
+
+func TestIdentityOverUDP(t *testing.T) {
+	p := newPair(t)
+	b := p.start(t, backend.Spec{Ports: []uint16{8080, 9090}})
+	for _, addr := range []string{"10.244.0.1:8080", "10.244.255.254:8080", "10.244.7.9:9090", "192.0.2.2:8080"} {
+		if from, err := p.askUDP(addr); from.String() != addr {
+			t.Errorf("asked %s: answered by %v, %v", addr, from, err)
+		}
+	}
+	const dark = "10.244.0.1"
+	if err := b.Off(t.Context(), netip.MustParseAddr(dark)); err != nil {
+		t.Fatal(err)
+	}
+	if from, err := p.askUDP(dark + ":8080"); !isTimeout(err) {
+		t.Errorf("pod that is off: answered by %v, %v, want a time-out", from, err)
+	}
+	if err := b.On(t.Context(), netip.MustParseAddr(dark)); err != nil {
+		t.Fatal(err)
+	}
+	if from, err := p.askUDP(dark + ":8080"); err != nil {
+		t.Errorf("pod that is on again: answered by %v, %v", from, err)
+	}
+}
+
 func TestHTTPKeepsConnections(t *testing.T) {
 	p := newPair(t)
 	p.start(t, backend.Spec{})

@@ -33,6 +33,7 @@ const (
 // server is the open ports and what serves them.
 type server struct {
 	listeners []*net.TCPListener
+	datagrams []*net.UDPConn
 	web       *http.Server
 	handed    *handOver
 	waiting   *waiting
@@ -48,15 +49,9 @@ func listen(ctx context.Context, spec Spec) (*server, error) {
 		ports = []uint16{DefaultPort}
 	}
 	s := &server{failed: make(chan error, 1), waiting: newWaiting()}
-	for _, port := range ports {
-		l, err := listenPort(ctx, port)
-		if err != nil {
-			for _, open := range s.listeners {
-				open.Close()
-			}
-			return nil, err
-		}
-		s.listeners = append(s.listeners, l)
+	if err := s.open(ctx, ports); err != nil {
+		_ = s.closePorts()
+		return nil, err
 	}
 	s.handed = newHandOver(s.listeners[0].Addr())
 	s.web = newWeb()
@@ -70,7 +65,38 @@ func listen(ctx context.Context, spec Spec) (*server, error) {
 			s.accepting.Go(func() { s.fail(s.accept(l)) })
 		}
 	}
+	for i, c := range s.datagrams {
+		s.accepting.Go(func() { s.fail(answerUDP(c, ports[i])) })
+	}
 	return s, nil
+}
+
+// open opens every port for both protocols.
+func (s *server) open(ctx context.Context, ports []uint16) error {
+	for _, port := range ports {
+		l, err := listenPort(ctx, port)
+		if err != nil {
+			return err
+		}
+		s.listeners = append(s.listeners, l)
+		c, err := listenUDP(ctx, port)
+		if err != nil {
+			return err
+		}
+		s.datagrams = append(s.datagrams, c)
+	}
+	return nil
+}
+
+func (s *server) closePorts() error {
+	var errs []error
+	for _, l := range s.listeners {
+		errs = append(errs, l.Close())
+	}
+	for _, c := range s.datagrams {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // listenPort opens a port on all addresses. The kernel keeps connections to
@@ -173,15 +199,12 @@ func firstByte(c *net.TCPConn) (byte, error) {
 
 // close ends everything and waits for it.
 func (s *server) close() error {
-	var errs []error
-	for _, l := range s.listeners {
-		errs = append(errs, l.Close())
-	}
+	closed := s.closePorts()
 	s.waiting.close()
-	errs = append(errs, s.web.Close())
+	err := errors.Join(closed, s.web.Close())
 	s.accepting.Wait()
 	s.waiting.finish()
-	return errors.Join(errs...)
+	return err
 }
 
 // newWeb returns the HTTP side.
