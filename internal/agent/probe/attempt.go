@@ -22,6 +22,7 @@ type attempt struct {
 	ended    bool
 	read     int
 	answer   [identity.Size]byte
+	cookie   uint64 // of a question over UDP, 0 over TCP
 }
 
 func (a *attempt) when() int64 { return a.deadline }
@@ -72,6 +73,9 @@ func (a *attempt) ask() error {
 func (a *attempt) proceed() error {
 	if err := a.ask(); !a.asked {
 		return err
+	}
+	if a.cookie != 0 {
+		return a.readReply()
 	}
 	for a.read < len(a.answer) {
 		n, err := unix.Read(a.fd, a.answer[a.read:])

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"svcbench/internal/agent"
+	"svcbench/internal/agent/datagram"
 	"svcbench/internal/agent/poll"
 )
 
@@ -32,6 +33,9 @@ type Loop struct {
 	spare  []*attempt // to be used again
 	calls  calls
 	ended  bool
+
+	datagrams *datagram.Opener
+	cookies   datagram.Cookies
 }
 
 // NewLoop returns a Loop that has at most limit attempts under way at once;
@@ -45,7 +49,10 @@ func NewLoop(limit int) (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("probe loop: %w", err)
 	}
-	return &Loop{poller: p, limit: limit, byFD: map[int]*attempt{}}, nil
+	return &Loop{
+		poller: p, limit: limit, byFD: map[int]*attempt{},
+		datagrams: datagram.NewOpener(), cookies: datagram.NewCookies(),
+	}, nil
 }
 
 // Add begins to probe t: its first attempt is due at once.
@@ -157,7 +164,7 @@ func (l *Loop) startDue() bool {
 
 func (l *Loop) start(t *Target) {
 	a := l.newAttempt(t)
-	err := a.connect()
+	err := l.begin(a)
 	a.deadline = a.start + t.Timeout.Nanoseconds()
 	t.started = append(t.started, a)
 	t.open++
@@ -174,6 +181,14 @@ func (l *Loop) start(t *Target) {
 		}
 	}
 	l.settle(a, err)
+}
+
+// begin begins an attempt by the protocol of its target.
+func (l *Loop) begin(a *attempt) error {
+	if a.target.Protocol == agent.UDP {
+		return a.sendQuestion(l.datagrams, l.cookies.Next())
+	}
+	return a.connect()
 }
 
 // settle tells the outcome of an attempt unless it is still pending.

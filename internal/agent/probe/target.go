@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/datagram"
 	"svcbench/internal/agent/errkind"
 )
 
@@ -18,7 +20,7 @@ const MaxTimeout = 900 * time.Millisecond
 
 // Outcome is how an attempt ended.
 type Outcome struct {
-	// Start is when connect was called, End when the answer was read or the
+	// Start is when connect was called (over UDP too), End when the answer was read or the
 	// attempt failed, in ns of CLOCK_MONOTONIC.
 	Start, End int64
 	// From is the address that answered; the zero value if none did.
@@ -45,6 +47,8 @@ func (o Outcome) Silent() bool {
 type Target struct {
 	// Addr is the IPv4 address and port to connect to.
 	Addr netip.AddrPort
+	// Protocol is TCP, unless it says otherwise.
+	Protocol agent.Protocol
 	// Interval is the time from the start of an attempt to that of the next.
 	// The times follow an absolute schedule; those that have passed unused
 	// (because the machine was too slow, or because of Overlap) are skipped.
@@ -61,6 +65,7 @@ type Target struct {
 	Done func(Outcome)
 
 	address unix.SockaddrInet4
+	source  datagram.Source
 	active  bool  // a Loop has it
 	next    int64 // the next point of the schedule
 	index   int   // in Loop.due
@@ -81,6 +86,9 @@ func (t *Target) when() int64 { return t.next }
 func (t *Target) place() *int { return &t.index }
 
 func (t *Target) check() error {
+	if err := t.Protocol.Check(); err != nil {
+		return fmt.Errorf("probe %v: %w", t.Addr, err)
+	}
 	switch {
 	case !t.Addr.Addr().Is4() || t.Addr.Port() == 0:
 		return fmt.Errorf("probe %v: not an IPv4 address with a port", t.Addr)

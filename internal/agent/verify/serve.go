@@ -63,7 +63,7 @@ func verify(ctx context.Context, spec Spec) (result *Result, err error) {
 // watched returns the target that feeds a check. It calls done once the check
 // is and no attempt is under way that could still date FirstOK back.
 func watched(loop *probe.Loop, spec Spec, c *check, done func()) *probe.Target {
-	t := &probe.Target{Addr: c.result.Addr, Interval: spec.Interval, Timeout: spec.AttemptTimeout, Overlap: overlap}
+	t := &probe.Target{Addr: c.result.Addr, Protocol: spec.Protocol, Interval: spec.Interval, Timeout: spec.AttemptTimeout, Overlap: overlap}
 	finished := false
 	t.Done = func(o probe.Outcome) {
 		c.add(o)

@@ -37,6 +37,8 @@ const silences = 3
 // Spec says what must be true.
 type Spec struct {
 	Targets []Target `json:"targets"`
+	// Protocol is spoken to all targets; the zero value means TCP.
+	Protocol agent.Protocol `json:"protocol,omitempty"`
 	// Interval is the time between the starts of two attempts to the same
 	// target; zero means DefaultInterval.
 	Interval time.Duration `json:"interval,omitempty"`
@@ -179,6 +181,9 @@ func (s Spec) withDefaults() (Spec, error) {
 	}
 	if s.Parallel == 0 {
 		s.Parallel = DefaultParallel
+	}
+	if err := s.Protocol.Check(); err != nil {
+		return s, fmt.Errorf("verify: %w", err)
 	}
 	for _, t := range s.Targets {
 		if t.Attempts < 0 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"svcbench/internal/agent"
 	"svcbench/internal/agent/agenttest"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/errkind"
@@ -111,6 +112,12 @@ func TestDoesNotConverge(t *testing.T) {
 }
 
 func TestThroughNamespaces(t *testing.T) {
+	for _, protocol := range []agent.Protocol{agent.TCP, agent.UDP} {
+		t.Run(string(protocol), func(t *testing.T) { testThroughNamespaces(t, protocol) })
+	}
+}
+
+func testThroughNamespaces(t *testing.T, protocol agent.Protocol) {
 	client, server := agenttest.NewNamespace(t), agenttest.NewNamespace(t)
 	agenttest.Connect(client, netip.MustParsePrefix("192.0.2.1/30"), server, netip.MustParsePrefix("192.0.2.2/30"))
 	server.AnyIP(netip.MustParsePrefix("10.244.0.0/16"))
@@ -120,7 +127,7 @@ func TestThroughNamespaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	var spec verify.Spec
+	spec := verify.Spec{Protocol: protocol}
 	for i := range 200 {
 		target := verify.Target{ID: fmt.Sprint(i), Addr: netip.AddrPortFrom(pod(i), 8080)}
 		if i%10 == 0 {
@@ -149,6 +156,8 @@ func TestRunFails(t *testing.T) {
 		"IPv6":     {Targets: []verify.Target{{ID: "bad", Addr: netip.MustParseAddrPort("[::1]:80")}}},
 		"repeated": {AttemptTimeout: time.Second},
 		"negative": {Timeout: -1},
+		"protocol": {Protocol: "SCTP"},
+		"attempts": {Targets: []verify.Target{{ID: "bad", Addr: netip.MustParseAddrPort("10.0.0.1:80"), Attempts: -1}}},
 	} {
 		if _, err := verify.Run(t.Context(), launcher, spec); err == nil {
 			t.Errorf("%s: no error", name)

@@ -96,7 +96,7 @@ func (w *watches) begin(c Command) error {
 		return errors.New("another watch has this ID")
 	}
 	o := newObservation(c, agent.Now())
-	t := &probe.Target{Addr: c.Addr, Interval: c.Interval, Timeout: c.AttemptTimeout, Overlap: c.overlap()}
+	t := &probe.Target{Addr: c.Addr, Protocol: c.Protocol, Interval: c.Interval, Timeout: c.AttemptTimeout, Overlap: c.overlap()}
 	t.Tick = func(now int64) { w.look(o, t, now) }
 	t.Done = func(out probe.Outcome) {
 		o.add(out)

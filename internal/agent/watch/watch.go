@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"time"
 
+	"svcbench/internal/agent"
 	"svcbench/internal/agent/probe"
 )
 
@@ -32,6 +33,8 @@ type Command struct {
 	// ID is the caller's; no two watches of a Watcher may have the same.
 	ID   int            `json:"id"`
 	Addr netip.AddrPort `json:"addr"`
+	// Protocol is spoken to Addr; the zero value means TCP.
+	Protocol agent.Protocol `json:"protocol,omitempty"`
 	// New are the endpoints that should answer after the change, Old those
 	// that should not any more. One of them may be empty.
 	New []netip.Addr `json:"new,omitempty"`
@@ -113,6 +116,9 @@ func (c Command) withDefaults() (Command, error) {
 	}
 	if c.AttemptTimeout > probe.MaxTimeout {
 		return c, fmt.Errorf("time-out %v of a connection is above %v", c.AttemptTimeout, probe.MaxTimeout)
+	}
+	if err := c.Protocol.Check(); err != nil {
+		return c, err
 	}
 	if len(c.New) == 0 && len(c.Old) == 0 {
 		return c, errors.New("neither new nor old endpoints to watch for")

@@ -80,16 +80,22 @@ func (n node) rules(t *testing.T, text string) {
 // lead makes the Service lead to pod.
 func (n node) lead(t *testing.T, pod netip.Addr) {
 	t.Helper()
-	n.rules(t, fmt.Sprintf("flush chain ip test output\nadd rule ip test output ip daddr %v tcp dport %d dnat to %v:%d",
+	n.rules(t, fmt.Sprintf("flush chain ip test output\nadd rule ip test output ip daddr %v meta l4proto { tcp, udp } th dport %d dnat to %v:%d",
 		service.Addr(), service.Port(), pod, backend.DefaultPort))
 }
 
 func TestReplacedBehindRealRules(t *testing.T) {
+	for _, protocol := range []agent.Protocol{agent.TCP, agent.UDP} {
+		t.Run(string(protocol), func(t *testing.T) { testReplaced(t, protocol) })
+	}
+}
+
+func testReplaced(t *testing.T, protocol agent.Protocol) {
 	n := newNode(t)
 	n.lead(t, oldPod)
 	w := start(t, n.client.Serve(watch.Serve))
 	const settle = 30 * time.Millisecond
-	seen := begin(t, w, watch.Command{ID: 7, Addr: service, New: []netip.Addr{newPod}, Old: []netip.Addr{oldPod}, Settle: settle})
+	seen := begin(t, w, watch.Command{ID: 7, Addr: service, Protocol: protocol, New: []netip.Addr{newPod}, Old: []netip.Addr{oldPod}, Settle: settle})
 	before := agent.Now()
 	n.lead(t, newPod)
 	after := agent.Now()
