@@ -62,7 +62,7 @@ func (d *decoder) checkNodePorts(s *Scenario, p Point, at *mark) bool {
 		return true
 	}
 	d.report(at.value, Problem{Path: at.path, Message: at.path + " takes more node ports than there are",
-		Found:    fmt.Sprintf("%d Services x %d ports = %d", p.Services, s.Population.Ports, n),
+		Found:    fmt.Sprintf("%d Services x %d = %d ports", p.Services, s.Population.Ports, n),
 		Expected: fmt.Sprintf("at most %d, from %d to %d", MaxNodePorts, FirstNodePort, LastNodePort)})
 	return false
 }

@@ -156,6 +156,8 @@ func valueText(s *jsonschema.Schema) string {
 		return "duration"
 	case s.Type == "string":
 		return "text"
+	case s.Type == "boolean":
+		return "`true`, `false`"
 	}
 	kind := map[string]string{"integer": "whole number", "number": "number"}[s.Type]
 	low := string(s.Minimum)
