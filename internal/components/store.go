@@ -100,7 +100,8 @@ type Event struct {
 // named, and builds those that are missing or were built differently from
 // how this svcbench builds them. It calls report, which may be nil, about
 // once a second and at every step, from one goroutine at a time. When ctx ends,
-// so does the build; nothing that is half built is ever used.
+// so does the build; nothing that is half built is ever used. Folders that a
+// program needs lie beside it: see Beside.
 func (s *Store) Ensure(ctx context.Context, names []string, report func(Event)) (map[string]string, error) {
 	modules, names, err := s.wanted(names)
 	if err != nil {
