@@ -20,9 +20,9 @@ const (
 	// sampled is how many random Services stand for all in a verification,
 	// beside the first, the middle and the last.
 	sampled = 20
-	// seen is the largest number of endpoints of one Service that must have
-	// answered: to meet all of many takes too long (see verify.Spec).
-	seen = 16
+	// seenAtMost is the largest number of endpoints of one Service that must
+	// have answered: to meet all of many takes too long (see verify.Spec).
+	seenAtMost = 16
 	// attemptRate is how many connections a second a verification makes to
 	// all its targets together. It competes with the proxy it waits for, so
 	// it takes but a few per cent of a core.
@@ -145,7 +145,7 @@ func (f *inFlight) verify(ctx context.Context, targets []verify.Target, timeout 
 		Targets:  targets,
 		Interval: time.Duration(len(targets)) * time.Second / attemptRate,
 		Timeout:  timeout,
-		Sample:   seen,
+		Sample:   f.seen(),
 	})
 	if err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ const (
 	phaseReach       = "reach-pods"
 	phaseColdStart   = "coldstart"
 	phaseRules       = "rules"
+	phaseCorrect     = "correct"
 	phaseAttach      = "attach-path"
 	phaseConnect     = "connect"
 	phaseCollectPath = "collect-path"
@@ -47,6 +48,7 @@ func phases() []phase {
 		{name: phaseReach, run: reachPods},
 		{name: phaseColdStart, measuring: true, run: coldStart},
 		{name: phaseRules, run: readRules},
+		{name: phaseCorrect, run: verifyCorrect},
 		{name: phaseAttach, when: measuresPath, run: attachPath},
 		{name: phaseConnect, measuring: true, when: connects, run: connectTraffic},
 		{name: phaseCollectPath, when: attached, run: collectPath},

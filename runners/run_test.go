@@ -120,7 +120,7 @@ churn: {kind: replace-endpoints, rate: 20, duration: 500ms, timeout: 5s}
 func checkPhases(t *testing.T, trial *results.Trial, o *recorder) {
 	t.Helper()
 	want := []string{
-		phaseClusterUp, phasePopulate, phaseReach, phaseColdStart, phaseRules, phaseAttach,
+		phaseClusterUp, phasePopulate, phaseReach, phaseColdStart, phaseRules, phaseCorrect, phaseAttach,
 		phaseConnect, phaseCollectPath, phaseKeepAlive, phaseNew, phaseChurn, phaseIntact, phaseProxyCost, phaseClusterDown,
 	}
 	var got []string
@@ -170,7 +170,7 @@ func checkScalars(t *testing.T, trial *results.Trial) {
 		got[s.Metric] = s.Value
 	}
 	for metric, want := range map[string]float64{
-		"rules.count": 123, "rules.chains": 7, results.ProxyRSS: 42 << 20, results.ProxySyncChurn: 0.5,
+		"rules.count": 129, "rules.chains": 7, results.ProxyRSS: 42 << 20, results.ProxySyncChurn: 0.5,
 	} {
 		if got[metric] != want {
 			t.Errorf("%s is %v, want %v", metric, got[metric], want)

@@ -41,6 +41,9 @@ type Trial struct {
 	// Error says why the trial failed; empty when it is complete.
 	Error string `json:"error,omitempty"`
 
+	// Correct is nil if the trial did not come so far.
+	Correct *Correct `json:"correct,omitempty"`
+
 	Phases   []Phase   `json:"phases"`
 	Scalars  []Scalar  `json:"scalars"`
 	Missing  []Missing `json:"missing,omitempty"`

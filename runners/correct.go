@@ -1,0 +1,205 @@
+package runners
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"svcbench/clusters"
+	"svcbench/internal/agent/errkind"
+	"svcbench/internal/agent/verify"
+	"svcbench/internal/failure"
+	"svcbench/internal/results"
+	"svcbench/runners/population"
+	"svcbench/scenarios"
+)
+
+const (
+	// correctConnections is how many connections all sampled Services get
+	// together, unless they have so few endpoints that correctEach suffice.
+	correctConnections = 1000
+	// correctEach is how many connections there are at most for an endpoint.
+	correctEach = 100
+	// correctLeast is how many connections a Service gets at least.
+	correctLeast = 10
+	// correctRate is how many are made a second. Nothing is measured yet.
+	correctRate = 4000
+	// correctParallel leaves room for others beside those to Services without
+	// endpoints, which may all hear nothing.
+	correctParallel = 256
+	// correctTimeout is how long it may take.
+	correctTimeout = 30 * time.Second
+	// unanswered is the share of connections that may get no answer: the
+	// machine is busy, and a packet may be lost.
+	unanswered = 0.01
+)
+
+// verifyCorrect makes sure, before anything is measured, that sampled Services
+// lead to their own endpoints and to nobody else and balance over them, and
+// that Services without endpoints refuse. How fast something wrong is does not
+// matter.
+func verifyCorrect(ctx context.Context, f *inFlight) error {
+	targets := f.serviceTargets(f.sample())
+	each := correctAttempts(len(targets), f.population.Endpoints())
+	for i := range targets {
+		targets[i].Attempts = each
+	}
+	for n := range population.EmptyServices {
+		targets = append(targets, verify.Target{ID: f.population.EmptyName(n), Addr: f.population.EmptyAddr(n)})
+	}
+	result, err := verify.Run(ctx, f.cluster.Place(clusters.AtClient), verify.Spec{
+		Targets:  targets,
+		Interval: time.Duration(len(targets)) * time.Second / correctRate,
+		Timeout:  correctTimeout,
+		Parallel: correctParallel,
+		Sample:   f.seen(),
+	})
+	if err != nil {
+		return err
+	}
+	found := count(targets, result)
+	f.record.Correct = found
+	if text := emptyText(found.Empty); text != "" {
+		f.note("connections to Services without endpoints %s", text)
+	}
+	if err := judge(targets, result, found); err != nil {
+		return incorrect(err)
+	}
+	if !f.balances() {
+		f.note("balance was not tested: the scheduler %s may lead one client always to the same endpoint", f.trial.scenario.IPVS.Scheduler)
+		return nil
+	}
+	balance, err := testBalance(targets, result)
+	found.Balance = balance
+	return incorrect(err)
+}
+
+// incorrect makes err a failure of the implementation that is measured.
+func incorrect(err error) error {
+	return failure.New(failure.Invalid, err, "the proxy's log in the trial's folder may say why; a mode that does not work is not worth timing")
+}
+
+// correctAttempts is how many connections each of the targets gets whose
+// Services have so many endpoints.
+func correctAttempts(targets, endpoints int) int {
+	return min(correctEach*endpoints, max(correctConnections/max(1, targets), correctLeast))
+}
+
+// balances reports whether the mode spreads the connections of one client over
+// all endpoints. Some schedulers of IPVS choose by the client's or by the
+// Service's address alone, or fill one endpoint before the next.
+func (f *inFlight) balances() bool {
+	if f.trial.mode != scenarios.IPVS {
+		return true
+	}
+	return !slices.Contains([]string{"sh", "mh", "dh", "lblc", "lblcr", "fo", "ovf"}, f.trial.scenario.IPVS.Scheduler)
+}
+
+// seen is how many different endpoints of a Service must have answered.
+func (f *inFlight) seen() int {
+	if !f.balances() {
+		return 1
+	}
+	return seenAtMost
+}
+
+// count sums up what verify found of targets.
+func count(targets []verify.Target, r *verify.Result) *results.Correct {
+	c := &results.Correct{Errors: map[string]int64{}, Empty: map[string]int64{}}
+	services := map[netip.Addr]bool{}
+	for i, t := range r.Targets {
+		to := c.Empty
+		if len(targets[i].Want) > 0 {
+			to = c.Errors
+			services[targets[i].Addr.Addr()] = true
+			c.Connections += t.Attempts
+		} else {
+			c.EmptyServices++
+		}
+		for _, n := range t.Wrong {
+			c.Wrong += n
+		}
+		for kind, n := range t.Errors {
+			to[kind] += n
+		}
+	}
+	c.Services = len(services)
+	return c
+}
+
+// judge says which Service does not do what it should, if one does not.
+func judge(targets []verify.Target, r *verify.Result, found *results.Correct) error {
+	for i, t := range r.Targets {
+		if len(t.Wrong) > 0 {
+			return wronglyAnswered(targets[i], t)
+		}
+	}
+	for i, t := range r.Targets {
+		switch {
+		case t.Complete != 0:
+		case len(targets[i].Want) == 0:
+			return fmt.Errorf("Service %s (%v), which has no endpoints, neither refused nor ignored %d connections: %s", t.ID, targets[i].Addr, t.Attempts, kinds(t.Errors))
+		default:
+			return fmt.Errorf("Service %s (%v) was answered by %d of %d endpoints in %d connections (%s)", t.ID, targets[i].Addr, t.Seen, t.Needed, t.Attempts, kinds(t.Errors))
+		}
+	}
+	var lost int64
+	for _, n := range found.Errors {
+		lost += n
+	}
+	if float64(lost) > unanswered*float64(found.Connections) {
+		return fmt.Errorf("%d of %d connections to Services got no answer, after all had been programmed: %s", lost, found.Connections, kinds(found.Errors))
+	}
+	return nil
+}
+
+// wronglyAnswered names one endpoint that should not have answered.
+func wronglyAnswered(t verify.Target, r verify.TargetResult) error {
+	stranger := slices.SortedFunc(maps.Keys(r.Wrong), netip.Addr.Compare)[0]
+	if len(t.Want) == 0 {
+		return fmt.Errorf("Service %s (%v) was answered by %v, but it has no endpoints", t.ID, t.Addr, stranger)
+	}
+	const named = 8
+	var own []string
+	for i, ip := range t.Want {
+		if i == named {
+			own = append(own, fmt.Sprintf("and %d more", len(t.Want)-named))
+			break
+		}
+		own = append(own, ip.String())
+	}
+	return fmt.Errorf("Service %s (%v) was answered by %v, which is not one of its endpoints %s", t.ID, t.Addr, stranger, strings.Join(own, ", "))
+}
+
+// kinds lists counted kinds, such as "3 refused, 1 timeout".
+func kinds(counts map[string]int64) string {
+	if len(counts) == 0 {
+		return "no errors"
+	}
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[kind], kind))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// emptyText says what becomes of connections to Services without endpoints.
+// The kernel limits the rate of its refusals, so that one tells more than many
+// time-outs.
+func emptyText(counts map[string]int64) string {
+	for _, k := range []struct{ kind, text string }{
+		{errkind.Refused, "are refused"},
+		{errkind.Unreachable, "are told that there is no way"},
+		{errkind.Denied, "are forbidden"},
+		{errkind.Timeout, "are dropped without a word"},
+	} {
+		if counts[k.kind] > 0 {
+			return k.text
+		}
+	}
+	return ""
+}
