@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/internal/agent"
@@ -44,6 +43,14 @@ type Preparer interface {
 	Prepare(ctx context.Context, c Config, fill func(context.Context, kubernetes.Interface, Network) error) (Prepared, error)
 }
 
+// Limiter is a provider that knows of populations its modes cannot program.
+type Limiter interface {
+	// Fits returns nil, or an error that names the limit which the
+	// population and ports of the Config exceed in its mode. Nothing is
+	// started for that.
+	Fits(c Config) error
+}
+
 // Prepared is API objects that clusters can be started with, until it is
 // closed.
 type Prepared interface {
@@ -77,8 +84,8 @@ type Config struct {
 	Mode scenarios.Mode
 	// Settings are those of the Service implementation.
 	Settings scenarios.Settings
-	// Population is the largest one the cluster will hold.
-	Population scenarios.Point
+	// Size is the most that the cluster will hold at once.
+	Size Size
 	// Ports are those on which backends answer.
 	Ports []uint16
 	// LogDir gets the logs of every part, one file each.
@@ -86,6 +93,15 @@ type Config struct {
 	// Prepared are the API objects the cluster begins with, from the same
 	// provider's Prepare; nil means none.
 	Prepared Prepared
+}
+
+// Size is how much a Service implementation has to program.
+type Size struct {
+	// ClusterIPs and NodePorts count ports of Services: pairs of an address
+	// and a port at which they are reached.
+	ClusterIPs, NodePorts int
+	// Endpoints counts pairs of a Service's port and one of its endpoints.
+	Endpoints int
 }
 
 // Cluster is a running API server and a node whose Services are implemented
@@ -159,8 +175,18 @@ type Proxy interface {
 	Usage(ctx context.Context) (Usage, error)
 	// Rules reads back from the kernel what it programmed.
 	Rules(ctx context.Context) (Rules, error)
-	// Metrics reads its own metrics, by name.
-	Metrics(ctx context.Context) (map[string]*dto.MetricFamily, error)
+	// Syncs reads what it says itself of how it programmed its rules since
+	// Start.
+	Syncs(ctx context.Context) (Syncs, error)
+}
+
+// Syncs is a proxy's own account of its work.
+type Syncs struct {
+	// Count is how often it has programmed something: with kube-proxy a sync
+	// of its rules, with Cilium one address of a Service.
+	Count uint64
+	// Duration is how long that took together.
+	Duration time.Duration
 }
 
 // Usage is what a proxy has used since it was started.
@@ -175,10 +201,16 @@ type Usage struct {
 // Rules are a proxy's rules as the kernel has them.
 type Rules struct {
 	// Counts are the numbers of objects by the last part of their metric's
-	// name: "count" (rules), "chains", "sets", "elements".
+	// name: "count" (rules, or entries that stand for an address of a
+	// Service), "chains", "sets", "elements", and "memory" in bytes.
 	Counts map[string]int64
 	// Order lists the cluster IPs in the order in which the kernel compares
 	// a new packet with them; nil where it looks them up in a table, so
 	// that no Service comes before another.
 	Order []netip.Addr
+	// Listing is what the mode's usual tool shows of them, for people to
+	// read; nil where that is too long or there is no such tool.
+	Listing []byte
+	// Tool is the name of that tool.
+	Tool string
 }

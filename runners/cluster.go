@@ -15,12 +15,21 @@ import (
 func (f *inFlight) config() clusters.Config {
 	t := f.trial
 	return clusters.Config{
-		Name: t.ID, Mode: t.mode, Settings: t.scenario.Settings(),
-		Population: scenarios.Point{Services: t.point.Services, Endpoints: t.point.Endpoints},
-		Ports:      population.Targets(t.scenario.Population.Ports),
-		LogDir:     f.logDir,
-		Prepared:   f.kept.of(t),
+		Name: t.ID, Mode: t.mode, Settings: t.scenario.Settings(), Size: sizeOf(t.scenario, t.point),
+		Ports:    population.Targets(t.scenario.Population.Ports),
+		LogDir:   f.logDir,
+		Prepared: f.kept.of(t),
 	}
+}
+
+// sizeOf is how much a proxy has to program at a point.
+func sizeOf(s *scenarios.Scenario, p scenarios.Point) clusters.Size {
+	ports := s.Population.Ports
+	size := clusters.Size{ClusterIPs: (p.Services + population.EmptyServices) * ports, Endpoints: s.Endpoints(p)}
+	if s.Population.Type == scenarios.NodePort {
+		size.NodePorts = p.Services * ports
+	}
+	return size
 }
 
 // clusterUp starts the cluster of the trial.
@@ -37,6 +46,9 @@ func clusterUp(ctx context.Context, f *inFlight) error {
 	f.scalar(results.ClusterUp, "s", time.Since(start).Seconds())
 	f.record.ProxyConfig = c.Proxy().Config()
 	f.record.Notes = append(f.record.Notes, c.Proxy().Notes()...)
+	if t := f.trial.scenario.Population.Type; t == scenarios.NodePort {
+		f.note("traffic goes to node ports of %v", c.Network().NodeAddr)
+	}
 	return nil
 }
 

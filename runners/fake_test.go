@@ -3,6 +3,8 @@ package runners
 import (
 	"context"
 	"errors"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -11,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
@@ -253,10 +254,10 @@ type fakeProxy struct {
 	listen  func() (net.Listener, error)
 	onStart func()
 	rules   error // why they cannot be read
-	// scrape reads other metrics than those of a proxy that has synced.
-	scrape func() (map[string]*dto.MetricFamily, error)
-	syncs  atomic.Int64
-	next   atomic.Int64
+	// account is another account of its work than that of a proxy that has
+	// synced.
+	account func() (clusters.Syncs, error)
+	syncs   atomic.Int64
 }
 
 func (p *fakeProxy) Start(ctx context.Context) (int64, error) {
@@ -307,11 +308,14 @@ func (p *fakeProxy) answer(conn net.Conn, names map[string]string) {
 	defer conn.Close()
 	ip := conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().String()
 	slice, err := p.cluster.api.DiscoveryV1().EndpointSlices(population.Namespace).Get(context.Background(), names[ip], metav1.GetOptions{})
-	if err != nil || len(slice.Endpoints) == 0 {
+	if err != nil {
 		return
 	}
-	at := int(p.next.Add(1)) % len(slice.Endpoints)
-	pod := netip.MustParseAddr(slice.Endpoints[at].Addresses[0])
+	if len(slice.Endpoints) == 0 {
+		_, _ = io.Copy(io.Discard, conn) // until the client gives up
+		return
+	}
+	pod := netip.MustParseAddr(slice.Endpoints[rand.IntN(len(slice.Endpoints))].Addresses[0])
 	var question [1]byte
 	if _, err := conn.Read(question[:]); err != nil {
 		return // a connection that was only opened
@@ -346,23 +350,16 @@ func (p *fakeProxy) Rules(ctx context.Context) (clusters.Rules, error) {
 	return clusters.Rules{Counts: map[string]int64{"count": int64(3 * len(order)), "chains": 7}, Order: order}, nil
 }
 
-func (p *fakeProxy) Metrics(context.Context) (map[string]*dto.MetricFamily, error) {
-	if p.scrape != nil {
-		return p.scrape()
+func (p *fakeProxy) Syncs(context.Context) (clusters.Syncs, error) {
+	if p.account != nil {
+		return p.account()
 	}
-	return metricsAfter(p.syncs.Add(1)), nil
+	return syncsAfter(p.syncs.Add(1)), nil
 }
 
-// metricsAfter returns the metrics of a proxy after n syncs for IPv4 of half a
-// second each, and many for IPv6.
-func metricsAfter(n int64) map[string]*dto.MetricFamily {
-	histogram := func(family string, count int64) *dto.Metric {
-		return &dto.Metric{
-			Label:     []*dto.LabelPair{{Name: new("ip_family"), Value: new(family)}},
-			Histogram: &dto.Histogram{SampleCount: new(uint64(count)), SampleSum: new(float64(count) / 2)},
-		}
-	}
-	return map[string]*dto.MetricFamily{syncMetric: {Metric: []*dto.Metric{histogram("IPv4", n), histogram("IPv6", 1000)}}}
+// syncsAfter is the account of a proxy after n syncs of half a second each.
+func syncsAfter(n int64) clusters.Syncs {
+	return clusters.Syncs{Count: uint64(n), Duration: time.Duration(n) * time.Second / 2}
 }
 
 // recorder is an Observer that notes what it is told, and minds the rules.

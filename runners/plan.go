@@ -81,6 +81,17 @@ func NewPlan(scs []scenarios.Scenario, support []clusters.Support) (*Plan, error
 	return p, nil
 }
 
+// Included are the modes that are measured.
+func (p *Plan) Included() []scenarios.Mode {
+	var modes []scenarios.Mode
+	for _, m := range p.Modes {
+		if m.Included {
+			modes = append(modes, scenarios.Mode(m.Mode))
+		}
+	}
+	return modes
+}
+
 // add appends the trials of a scenario.
 func (p *Plan) add(s *scenarios.Scenario, modes []scenarios.Mode) {
 	points := s.ResolvedPoints()

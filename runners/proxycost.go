@@ -6,15 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-
 	"svcbench/clusters"
 	"svcbench/internal/results"
 )
-
-// syncMetric is kube-proxy's histogram of how long it took to program its
-// rules. It is the only one of its metrics that compares across modes.
-const syncMetric = "kubeproxy_sync_proxy_rules_duration_seconds"
 
 const (
 	// syncPause is the time between two looks at the metric.
@@ -32,8 +26,7 @@ type costs struct {
 	syncs                struct{ before, after syncs }
 }
 
-// syncs is the number of syncs since the proxy was started, and how long they
-// took together.
+// syncs is the proxy's own account of its work since it was started.
 type syncs struct {
 	count   uint64
 	seconds float64
@@ -52,44 +45,20 @@ func (f *inFlight) usage(ctx context.Context) (clusters.Usage, error) {
 	return u, nil
 }
 
-// syncs returns the proxy's own metric of syncs, if anybody wants to know. The
-// error is the end of ctx.
+// syncs returns the proxy's own account, if anybody wants to know. The error is
+// the end of ctx.
 func (f *inFlight) syncs(ctx context.Context) (syncs, error) {
 	if !measuresProxy(f) {
 		return syncs{}, nil
 	}
-	families, err := f.cluster.Proxy().Metrics(ctx)
+	s, err := f.cluster.Proxy().Syncs(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return syncs{}, context.Cause(ctx)
 	case err != nil:
 		return syncs{unknown: err}, nil
 	}
-	return countSyncs(families[syncMetric]), nil
-}
-
-// countSyncs adds up the metric of IPv4: the proxy for IPv6 has nothing to do.
-// A family that is nil has none: kube-proxy shows it only after a first sync.
-// A family that is nil has none: kube-proxy shows it only after a first sync.
-func countSyncs(family *dto.MetricFamily) syncs {
-	var s syncs
-	for _, m := range family.GetMetric() {
-		if ofIPv6(m) {
-			continue
-		}
-		s.count += m.GetHistogram().GetSampleCount()
-		s.seconds += m.GetHistogram().GetSampleSum()
-	}
-	return s
-}
-
-func ofIPv6(m *dto.Metric) bool {
-	for _, l := range m.GetLabel() {
-		if l.GetName() == "ip_family" && l.GetValue() == "IPv6" {
-			return true
-		}
-	}
-	return false
+	return syncs{count: s.Count, seconds: s.Duration.Seconds()}, nil
 }
 
 // costOfStart notes what the proxy has used to converge: once it has counted
@@ -123,7 +92,7 @@ func (f *inFlight) awaitFirstSync(ctx context.Context) (syncs, error) {
 		case err != nil, s.count > 0:
 			return s, err
 		case time.Now().After(deadline) && s.unknown == nil:
-			s.unknown = fmt.Errorf("the proxy's metric %s had counted no sync %v after traffic had converged", syncMetric, syncTimeout)
+			s.unknown = fmt.Errorf("the proxy's own metrics had counted no sync %v after traffic had converged", syncTimeout)
 			return s, nil
 		case time.Now().After(deadline):
 			return s, nil

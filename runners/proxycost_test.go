@@ -7,8 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-
+	"svcbench/clusters"
 	"svcbench/internal/agent/agenttest"
 	"svcbench/internal/results"
 )
@@ -19,30 +18,30 @@ func TestCostOfStart(t *testing.T) {
 	refused := errors.New("connection refused")
 	for _, c := range []struct {
 		name    string
-		scrape  func(since time.Duration) (map[string]*dto.MetricFamily, error)
+		account func(since time.Duration) (clusters.Syncs, error)
 		seconds float64
 		missing string // why there is no figure
 	}{
-		{"has synced", func(time.Duration) (map[string]*dto.MetricFamily, error) { return metricsAfter(2), nil }, 1, ""},
-		{"is still in its first sync", func(since time.Duration) (map[string]*dto.MetricFamily, error) {
+		{"has synced", func(time.Duration) (clusters.Syncs, error) { return syncsAfter(2), nil }, 1, ""},
+		{"is still in its first sync", func(since time.Duration) (clusters.Syncs, error) {
 			switch {
 			case since < time.Second:
-				return nil, refused
+				return clusters.Syncs{}, refused
 			case since < 15*time.Second:
-				return nil, nil
+				return clusters.Syncs{}, nil
 			case since < 20*time.Second:
-				return metricsAfter(0), nil // of IPv6 alone
+				return clusters.Syncs{}, nil
 			}
-			return metricsAfter(1), nil
+			return syncsAfter(1), nil
 		}, 0.5, ""},
-		{"never counts one", func(time.Duration) (map[string]*dto.MetricFamily, error) { return nil, nil }, 0, "no sync 1m0s after"},
-		{"has no metrics", func(time.Duration) (map[string]*dto.MetricFamily, error) { return nil, refused }, 0, refused.Error()},
+		{"never counts one", func(time.Duration) (clusters.Syncs, error) { return clusters.Syncs{}, nil }, 0, "no sync 1m0s after"},
+		{"has no metrics", func(time.Duration) (clusters.Syncs, error) { return clusters.Syncs{}, refused }, 0, refused.Error()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				cluster := &fakeCluster{t: t, launcher: agenttest.Launcher{}}
-				cluster.proxy = &fakeProxy{cluster: cluster, scrape: func() (map[string]*dto.MetricFamily, error) { return c.scrape(time.Since(began)) }}
+				cluster.proxy = &fakeProxy{cluster: cluster, account: func() (clusters.Syncs, error) { return c.account(time.Since(began)) }}
 				s := coldOnly(t, 1)
 				f := &inFlight{trial: Trial{scenario: &s}, cluster: cluster, observer: silent{}, record: &results.Trial{}}
 				if err := f.costOfStart(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"svcbench/internal/failure"
 	"svcbench/internal/results"
 	"svcbench/runners/position"
 )
@@ -21,17 +22,27 @@ func readRules(ctx context.Context, f *inFlight) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case failure.CodeOf(err) == failure.Invalid: // it has not programmed everything
+		return err
 	case err != nil:
 		f.missing(results.Rules, err.Error())
 		f.warn(results.Path, "the order of the rules could not be read: first, middle and last are by cluster IP")
 		f.warn(results.Connect, "the order of the rules could not be read: first, middle and last are by cluster IP")
 	case measuresProxy(f):
 		for _, name := range slices.Sorted(maps.Keys(rules.Counts)) {
-			f.scalar(results.Rules+name, "count", float64(rules.Counts[name]))
+			f.scalar(results.Rules+name, unitOf(name), float64(rules.Counts[name]))
 		}
 	}
 	f.classes = f.classify(rules.Order)
 	return nil
+}
+
+// unitOf is the unit of a count of rules.
+func unitOf(count string) string {
+	if count == "memory" {
+		return "bytes"
+	}
+	return "count"
 }
 
 // classify sorts the Services of the population by their place in the order of

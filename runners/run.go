@@ -57,6 +57,9 @@ type Failure struct{ Trial, Because string }
 // trials cannot be stored, the disk is full, a trial fails with
 // failure.Environment, or failuresInARow trials fail one after the other.
 //
+// A population that a mode cannot program is a failure.Usage, before anything
+// has begun.
+//
 // When ctx ends, the trial under way is given up, its cluster removed and
 // nothing of it kept; the error is then a failure.Interrupted. Trials that
 // failed are a failure.Invalid. The Outcome counts in any case, and what was
@@ -65,6 +68,9 @@ func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options)
 	r := &run{provider: provider, plan: plan, observer: o.Observer, kept: kept{}, out: Outcome{Planned: len(plan.Trials)}}
 	if r.observer == nil {
 		r.observer = silent{}
+	}
+	if err := fits(provider, plan); err != nil {
+		return r.out, err
 	}
 	if err := r.create(ctx, o); err != nil {
 		return r.out, err

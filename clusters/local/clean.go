@@ -8,7 +8,9 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 
+	"svcbench/internal/cgroup"
 	"svcbench/internal/netns"
 )
 
@@ -82,6 +84,7 @@ func cleanOne(prefix string) (bool, error) {
 		}
 	}
 	n, err := removeNamespaces(prefix)
+	err = errors.Join(err, removeCgroup(prefix))
 	if o != nil {
 		return true, errors.Join(err, o.discard())
 	}
@@ -94,6 +97,27 @@ func (o *owner) discard() error {
 		return errors.Join(os.Remove(o.path()), o.file.Close())
 	}
 	return o.release()
+}
+
+// removeCgroup removes the cgroup of a prefix, if there is one. Its processes,
+// which are in the namespaces too, have been killed: they are gone soon.
+func removeCgroup(prefix string) error {
+	const patience = 5 * time.Second
+	groups, err := cgroup.List(prefix)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			if err = g.Delete(); !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
+				break
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeNamespaces kills every process in the namespaces of a prefix and

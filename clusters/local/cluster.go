@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/clusters"
+	"svcbench/clusters/modes"
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/verify"
@@ -26,6 +27,7 @@ import (
 // cluster is one local cluster.
 type cluster struct {
 	config   clusters.Config
+	mode     modes.Mode
 	binaries map[string]string
 	self     string
 
@@ -67,6 +69,14 @@ func (c *cluster) controlPlane() []step {
 	}
 }
 
+// node are the steps from there to a proxy that can be started.
+func (c *cluster) node() []step {
+	return []step{
+		{"prepare proxy", c.makeProxy},
+		{"define custom resources", c.define},
+	}
+}
+
 // data are the steps from there to pods that answer.
 func (c *cluster) data() []step {
 	return []step{
@@ -102,6 +112,11 @@ func (c *cluster) makeNetwork(context.Context) (err error) {
 		return err
 	}
 	return c.writeKubeconfig()
+}
+
+func (c *cluster) makeProxy(ctx context.Context) (err error) {
+	c.proxy, err = newProxy(ctx, c, c.mode)
+	return err
 }
 
 // startBackends starts what answers on every pod IP. Once it has started it
@@ -159,8 +174,9 @@ func (c *cluster) registerNode(ctx context.Context) error {
 	ready := corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "SvcbenchNode"}
 	_, err := c.api.CoreV1().Nodes().Create(ctx, &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: nodeName, Labels: map[string]string{"kubernetes.io/hostname": nodeName}},
+		Spec:       corev1.NodeSpec{PodCIDR: nodePods.String(), PodCIDRs: []string{nodePods.String()}},
 		Status: corev1.NodeStatus{
-			Addresses:  []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: nodeControl.Addr().String()}},
+			Addresses:  []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: nodeBackend.Addr().String()}},
 			Conditions: []corev1.NodeCondition{ready},
 		},
 	}, metav1.CreateOptions{})
@@ -255,6 +271,7 @@ func (c *cluster) Close(context.Context) error {
 	c.launcher.Close()
 	// Programs that a killed proxy had started, and agents still there.
 	_, err := removeNamespaces(c.owner.prefix)
+	err = errors.Join(err, removeCgroup(c.owner.prefix))
 	if c.network != nil {
 		err = errors.Join(err, c.network.close())
 	}

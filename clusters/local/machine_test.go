@@ -45,11 +45,12 @@ func machineNow(t *testing.T, temp string) machine {
 	m.Processes = processesOf(t, temp)
 	m.Links = output(t, "ip", "-o", "address") + output(t, "ip", "route", "show", "table", "all") + output(t, "ip", "-o", "link")
 	m.Rules = output(t, "nft", "list", "ruleset") + output(t, "iptables-save") + output(t, "ip6tables-save")
-	m.Sysctls = tree(t, "/proc/sys/net") + tree(t, "/proc/sys/vm")
+	m.Sysctls = tree(t, "/proc/sys/net") + tree(t, "/proc/sys/vm") +
+		tree(t, "/proc/sys/kernel/unprivileged_bpf_disabled") + tree(t, "/proc/sys/kernel/timer_migration") // Cilium would set them
 	for _, dir := range []string{"/sys/fs/bpf", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			// Others make and remove theirs at any time; ours would say so.
-			if err == nil && strings.Contains(d.Name(), "svcbench") {
+			if err == nil && strings.HasPrefix(d.Name(), "svcbench-") && !slices.Contains(others, d.Name()) && !strings.HasPrefix(d.Name(), "svcbench-test-") {
 				m.CgroupsAndBPF += path + "\n"
 			}
 			return nil

@@ -37,6 +37,9 @@ var (
 	// pods behind Services, a million; the client is in the upper half.
 	clusterRange = netip.MustParsePrefix("10.128.0.0/11")
 	podRange     = netip.MustParsePrefix("10.128.0.0/12")
+	// nodePods are the pods on the node itself, of which there are none: no
+	// address is in it. Cilium takes what is for its own pods.
+	nodePods = netip.MustParsePrefix("10.159.254.0/24")
 	// serviceRange, the largest that the API server takes, has room for a
 	// million Services.
 	serviceRange = netip.MustParsePrefix("10.96.0.0/12")

@@ -3,8 +3,11 @@ package local
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strconv"
 
 	"svcbench/clusters"
+	"svcbench/clusters/modes"
 	"svcbench/internal/agent"
 	"svcbench/internal/netns"
 	"svcbench/internal/process"
@@ -15,6 +18,7 @@ type place struct {
 	cluster *cluster
 	at      clusters.At
 	ns      *netns.Namespace
+	proxy   *proxy // at the node; nil before there is one
 }
 
 var _ agent.Launcher = (*place)(nil)
@@ -23,7 +27,7 @@ var _ agent.Launcher = (*place)(nil)
 func (p *place) Launch(ctx context.Context, name string) (agent.Session, error) {
 	child, err := p.cluster.launcher.Start(ctx, process.Spec{
 		Name: fmt.Sprintf("agent %s at the %s", name, p.at), Path: p.cluster.self, Args: []string{"agent", name},
-		Namespace: p.ns, Pipes: true, Log: p.cluster.log("agent-" + name),
+		Namespace: p.ns, Cgroup: p.cgroup(), Pipes: true, Log: p.cluster.log("agent-" + name),
 	})
 	if err != nil {
 		return nil, err
@@ -39,4 +43,23 @@ func (p *place) Launch(ctx context.Context, name string) (agent.Session, error) 
 // Run runs a program at the place: what modes.Node asks for.
 func (p *place) Run(ctx context.Context, stdin []byte, program string, args ...string) ([]byte, error) {
 	return p.cluster.launcher.Output(ctx, p.ns, stdin, program, args...)
+}
+
+// cgroup is where agents of the place run: clients are what a proxy that
+// translates inside connect() has to reach.
+func (p *place) cgroup() string {
+	if p.at != clusters.AtClient || p.cluster.proxy == nil || p.cluster.proxy.program.Cgroup != modes.ClientCgroup {
+		return ""
+	}
+	return p.cluster.proxy.cgroup.Dir()
+}
+
+// Path is where a file of the proxy's folder is: what it has mounted there is
+// reached through its process.
+func (p *place) Path(name string) string {
+	path := filepath.Join(p.proxy.dir(), name)
+	if child := p.proxy.current(); child != nil {
+		return filepath.Join("/proc", strconv.Itoa(child.PID()), "root", path)
+	}
+	return path
 }

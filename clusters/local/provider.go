@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"svcbench/clusters"
 	"svcbench/clusters/modes"
 	"svcbench/internal/netns"
 	"svcbench/internal/process"
+	"svcbench/scenarios"
 )
 
 // Name is the provider's name.
@@ -23,11 +25,19 @@ const Name = "local"
 const (
 	etcdBinary      = "etcd"
 	apiserverBinary = "kube-apiserver"
-	proxyBinary     = "kube-proxy"
 )
 
-// Binaries returns the names of the binaries that Options.Binaries must hold.
-func Binaries() []string { return []string{etcdBinary, apiserverBinary, proxyBinary} }
+// Binaries returns the names of the binaries that Options.Binaries must hold
+// for clusters in these modes.
+func Binaries(of ...scenarios.Mode) []string {
+	names := []string{etcdBinary, apiserverBinary}
+	for _, name := range of {
+		if m := modes.Of(name); m != nil && !slices.Contains(names, m.Binary()) {
+			names = append(names, m.Binary())
+		}
+	}
+	return names
+}
 
 // Options configure a Provider.
 type Options struct {
@@ -107,6 +117,17 @@ func try(ctx context.Context, m modes.Mode, l *process.Launcher, name string) (_
 	return answer, because, context.Cause(ctx)
 }
 
+var _ clusters.Limiter = (*Provider)(nil)
+
+// Fits asks the mode.
+func (p *Provider) Fits(config clusters.Config) error {
+	mode := modes.Of(config.Mode)
+	if mode == nil {
+		return fmt.Errorf("unknown mode %q", config.Mode)
+	}
+	return mode.Fits(config.Size)
+}
+
 // Start brings up a cluster.
 func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.Cluster, error) {
 	mode := modes.Of(config.Mode)
@@ -117,10 +138,8 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.
 	if err != nil {
 		return nil, fmt.Errorf("start cluster %s: %w", config.Name, err)
 	}
-	if c.proxy, err = newProxy(c, mode); err == nil {
-		err = climb(ctx, append(c.controlPlane(), c.data()...))
-	}
-	if err != nil {
+	c.mode = mode
+	if err := climb(ctx, slices.Concat(c.controlPlane(), c.node(), c.data())); err != nil {
 		return nil, errors.Join(fmt.Errorf("start cluster %s: %w", config.Name, c.explain(err)), c.Close(ctx))
 	}
 	return c, nil
@@ -130,7 +149,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.
 // that runs. It must be closed.
 func (p *Provider) newCluster(config clusters.Config) (_ *cluster, err error) {
 	c := &cluster{config: config, binaries: p.options.Binaries, self: p.options.Agent, died: make(chan struct{})}
-	for _, name := range Binaries() {
+	for _, name := range Binaries(config.Mode) {
 		if c.binaries[name] == "" {
 			return nil, fmt.Errorf("no binary %s", name)
 		}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -18,14 +17,19 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/clusters/modes"
+	"svcbench/internal/cgroup"
 	"svcbench/internal/process"
 )
 
-// proxy is the kube-proxy of the cluster's node.
+// proxy is the Service implementation of the cluster's node.
 type proxy struct {
 	cluster *cluster
 	mode    modes.Mode
-	config  []byte
+	program modes.Program
+	// launcher starts it: with mounts of its own where it needs some.
+	launcher *process.Launcher
+	// cgroup is where the trial's cgroup is or would be.
+	cgroup *cgroup.Group
 
 	mu      sync.Mutex
 	process *process.Process
@@ -33,33 +37,73 @@ type proxy struct {
 
 var _ clusters.Proxy = (*proxy)(nil)
 
-// newProxy writes the configuration of the proxy; it is not started.
-func newProxy(c *cluster, mode modes.Mode) (*proxy, error) {
-	config, err := mode.Configure(modes.Settings{
-		Kubeconfig: c.kubeconfig(), Node: nodeName, Pods: clusterRange, Settings: c.config.Settings,
-	})
-	if err != nil {
+// newProxy makes everything the proxy needs but does not start it.
+func newProxy(ctx context.Context, c *cluster, mode modes.Mode) (_ *proxy, err error) {
+	p := &proxy{cluster: c, mode: mode}
+	if err := os.Mkdir(p.dir(), 0o700); err != nil {
+		return nil, fmt.Errorf("make folder of the proxy: %w", err)
+	}
+	if p.cgroup, err = cgroup.At(c.owner.prefix); err != nil && !errors.Is(err, cgroup.ErrNone) {
 		return nil, err
 	}
-	p := &proxy{cluster: c, mode: mode, config: config}
-	if err := os.WriteFile(p.configFile(), config, 0o600); err != nil {
-		return nil, fmt.Errorf("write configuration of the proxy: %w", err)
+	p.program, err = mode.Program(ctx, p.node(), modes.Settings{
+		Kubeconfig: c.kubeconfig(), Node: nodeName, Pods: clusterRange, ClientLink: clientLink, BackendLink: backendLink,
+		Dir: p.dir(), Assets: filepath.Dir(c.binaries[mode.Binary()]), Cgroup: p.cgroup.Dir(), Size: c.config.Size, Settings: c.config.Settings,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configure %s: %w", mode.Binary(), err)
+	}
+	if err := p.furnish(ctx); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
-func (p *proxy) configFile() string { return filepath.Join(p.cluster.owner.work, "kube-proxy.yaml") }
+// dir is the folder with what belongs to the proxy.
+func (p *proxy) dir() string { return filepath.Join(p.cluster.owner.work, "proxy") }
 
-// Start starts kube-proxy in the node's namespace.
+// node is the place where the proxy runs.
+func (p *proxy) node() *place {
+	return &place{cluster: p.cluster, at: clusters.AtNode, ns: p.cluster.network.node, proxy: p}
+}
+
+// furnish makes the files and mounts of the program.
+func (p *proxy) furnish(ctx context.Context) (err error) {
+	for name, text := range p.program.Files {
+		if err := os.WriteFile(filepath.Join(p.dir(), name), text, 0o600); err != nil {
+			return fmt.Errorf("write file of the proxy: %w", err)
+		}
+	}
+	for from, name := range p.program.Copies {
+		to := filepath.Join(p.dir(), name)
+		if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+			return blameDisk(fmt.Errorf("copy %s for the proxy: %w", from, err), p.cluster.owner.work)
+		}
+	}
+	if p.program.Cgroup != modes.NoCgroup {
+		if err := p.cgroup.Create(); err != nil {
+			return notFit(err, doctor)
+		}
+	}
+	if len(p.program.Mounts) == 0 {
+		p.launcher = p.cluster.launcher
+		return nil
+	}
+	p.launcher, err = process.NewPrivateLauncher(func() error { return mountAll(p.program.Mounts) })
+	return err
+}
+
+// Start starts the proxy in the node's namespace.
 func (p *proxy) Start(ctx context.Context) (int64, error) {
+	name := p.mode.Binary()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.process != nil {
-		return 0, errors.New("start kube-proxy: it has been started already")
+		return 0, fmt.Errorf("start %s: it has been started already", name)
 	}
-	child, err := p.cluster.launcher.Start(ctx, process.Spec{
-		Name: "kube-proxy", Path: p.cluster.binaries[proxyBinary], Namespace: p.cluster.network.node, Log: p.cluster.log("kube-proxy"),
-		Args: []string{"--config=" + p.configFile(), "--v=" + strconv.Itoa(p.cluster.config.Settings.Proxy.Verbosity)},
+	child, err := p.launcher.Start(ctx, process.Spec{
+		Name: name, Path: p.cluster.binaries[name], Namespace: p.cluster.network.node, Log: p.cluster.log(name),
+		Args: p.program.Args, Env: p.program.Env,
 	})
 	if err != nil {
 		return 0, err
@@ -68,7 +112,7 @@ func (p *proxy) Start(ctx context.Context) (int64, error) {
 	go func() {
 		<-child.Done()
 		if p.current() == child { // nobody has stopped it
-			p.cluster.watch(child.Done(), child.Err, "kube-proxy")
+			p.cluster.watch(child.Done(), child.Err, name)
 		}
 	}()
 	return child.Started(), nil
@@ -88,7 +132,7 @@ func (p *proxy) take() *process.Process {
 	return child
 }
 
-// Stop ends kube-proxy; its rules stay, and it can be started again.
+// Stop ends the proxy; its rules stay, and it can be started again.
 func (p *proxy) Stop(context.Context) error {
 	const grace = 5 * time.Second
 	if child := p.take(); child != nil {
@@ -97,6 +141,7 @@ func (p *proxy) Stop(context.Context) error {
 	return nil
 }
 
+// kill ends the proxy for good.
 func (p *proxy) kill() {
 	if p == nil {
 		return
@@ -104,42 +149,53 @@ func (p *proxy) kill() {
 	if child := p.take(); child != nil {
 		child.Stop(0)
 	}
+	if p.launcher != nil && p.launcher != p.cluster.launcher {
+		p.launcher.Close()
+	}
 }
 
-// Config is the KubeProxyConfiguration as kube-proxy was given it.
-func (p *proxy) Config() string { return string(p.config) }
+// Config is the configuration as the proxy was given it.
+func (p *proxy) Config() string { return p.program.Config }
 
 // Notes are facts of the mode.
-func (p *proxy) Notes() []string { return p.mode.Notes() }
+func (p *proxy) Notes() []string { return p.mode.Notes(p.cluster.config.Settings) }
 
-// Rules reads the rules back from the node's namespace.
+// Rules reads the rules back from the node's namespace, and keeps what the
+// mode's own tool says of them beside the logs.
 func (p *proxy) Rules(ctx context.Context) (clusters.Rules, error) {
-	return p.mode.Rules(ctx, &place{cluster: p.cluster, at: clusters.AtNode, ns: p.cluster.network.node})
+	rules, err := p.mode.Rules(ctx, p.node())
+	if err != nil || rules.Listing == nil {
+		return rules, err
+	}
+	if err := os.WriteFile(p.cluster.log(rules.Tool), rules.Listing, 0o644); err != nil {
+		return rules, fmt.Errorf("keep the output of %s: %w", rules.Tool, err)
+	}
+	return rules, nil
 }
 
-// Usage reads what the kernel counted for kube-proxy.
+// Usage reads what the kernel counted for the proxy.
 func (p *proxy) Usage(context.Context) (clusters.Usage, error) {
 	child := p.current()
 	if child == nil {
-		return clusters.Usage{}, errors.New("read usage of kube-proxy: it does not run")
+		return clusters.Usage{}, fmt.Errorf("read usage of %s: it does not run", p.mode.Binary())
 	}
 	return usageOf(child.PID())
 }
 
-// Metrics reads kube-proxy's metrics endpoint from inside the node.
-func (p *proxy) Metrics(ctx context.Context) (map[string]*dto.MetricFamily, error) {
+// Syncs reads the proxy's metrics endpoint from inside the node.
+func (p *proxy) Syncs(ctx context.Context) (clusters.Syncs, error) {
 	families, err := p.scrape(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read metrics of kube-proxy: %w", err)
+		return clusters.Syncs{}, fmt.Errorf("read metrics of %s: %w", p.mode.Binary(), err)
 	}
-	return families, nil
+	return p.mode.Syncs(families), nil
 }
 
 func (p *proxy) scrape(ctx context.Context) (map[string]*dto.MetricFamily, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	transport := &http.Transport{DialContext: p.cluster.network.node.DialContext, DisableKeepAlives: true}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+modes.MetricsAddress+"/metrics", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.program.Metrics+"/metrics", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 
 // iptables is kube-proxy's iptables mode: a new connection is compared with
 // the rules of all Services, one after the other.
-type iptables struct{}
+type iptables struct{ kubeproxy }
 
 func (iptables) Name() scenarios.Mode { return scenarios.IPTables }
 
@@ -46,9 +46,11 @@ func (iptables) Probe(ctx context.Context, n Node) (clusters.Answer, string) {
 	return clusters.Yes, ""
 }
 
-func (iptables) Configure(s Settings) ([]byte, error) { return configure(scenarios.IPTables, s) }
+func (iptables) Program(_ context.Context, _ Node, s Settings) (Program, error) {
+	return program(scenarios.IPTables, s)
+}
 
-func (iptables) Notes() []string {
+func (iptables) Notes(scenarios.Settings) []string {
 	return []string{
 		"Rules are compared one after the other; a Service's position is its place in the chain KUBE-SERVICES.",
 		"Above 1,000 endpoints kube-proxy writes no comments and leaves out periodic full syncs (large-cluster mode).",

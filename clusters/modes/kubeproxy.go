@@ -2,35 +2,77 @@ package modes
 
 import (
 	"fmt"
-	"net/netip"
+	"path/filepath"
+	"strconv"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/kube-proxy/config/v1alpha1"
 	"sigs.k8s.io/yaml"
 
+	"svcbench/clusters"
 	"svcbench/scenarios"
 )
 
-// Settings are what kube-proxy is told, alike in every mode.
-type Settings struct {
-	// Kubeconfig is the path of the file that leads to the API server.
-	Kubeconfig string
-	// Node is the name of the Node object.
-	Node string
-	// Pods is the range of pod IPs. Traffic from inside it is not
-	// masqueraded.
-	Pods     netip.Prefix
-	Settings scenarios.Settings
-}
+// kubeproxy is what the modes of kube-proxy have in common.
+type kubeproxy struct{}
+
+func (kubeproxy) Binary() string { return "kube-proxy" }
+
+// Fits: kube-proxy has no limit but time and memory.
+func (kubeproxy) Fits(clusters.Size) error { return nil }
 
 // The addresses of kube-proxy's own servers inside the node's namespace, its
 // defaults.
 const (
-	// MetricsAddress is where it answers "GET /metrics".
-	MetricsAddress = "127.0.0.1:10249"
+	metricsAddress = "127.0.0.1:10249"
 	healthzAddress = "127.0.0.1:10256"
 )
+
+// configFile is the name of kube-proxy's configuration.
+const configFile = "kube-proxy.yaml"
+
+// program runs kube-proxy in a mode.
+func program(mode scenarios.Mode, s Settings) (Program, error) {
+	config, err := configure(mode, s)
+	if err != nil {
+		return Program{}, err
+	}
+	return Program{
+		Args:    []string{"--config=" + filepath.Join(s.Dir, configFile), "--v=" + strconv.Itoa(s.Proxy.Verbosity)},
+		Files:   map[string][]byte{configFile: config},
+		Config:  string(config),
+		Metrics: metricsAddress,
+	}, nil
+}
+
+// syncMetric is kube-proxy's histogram of how long it took to program its
+// rules. It is the only one of its metrics that compares across its modes.
+const syncMetric = "kubeproxy_sync_proxy_rules_duration_seconds"
+
+// Syncs adds up the metric of IPv4: the proxy for IPv6 has nothing to do.
+// kube-proxy shows the metric only after a first sync.
+func (kubeproxy) Syncs(metrics map[string]*dto.MetricFamily) clusters.Syncs {
+	return sum(metrics[syncMetric], func(labels map[string]string) bool { return labels["ip_family"] != "IPv6" })
+}
+
+// sum adds up the histograms of a family whose labels are wanted. The family
+// may be nil.
+func sum(family *dto.MetricFamily, wanted func(labels map[string]string) bool) clusters.Syncs {
+	var s clusters.Syncs
+	for _, m := range family.GetMetric() {
+		labels := map[string]string{}
+		for _, l := range m.GetLabel() {
+			labels[l.GetName()] = l.GetValue()
+		}
+		if wanted(labels) {
+			s.Count += m.GetHistogram().GetSampleCount()
+			s.Duration += time.Duration(m.GetHistogram().GetSampleSum() * float64(time.Second))
+		}
+	}
+	return s
+}
 
 // configure returns a KubeProxyConfiguration for the mode. Every setting that
 // has other defaults in other modes is set here, so that the modes differ in
@@ -42,7 +84,7 @@ func configure(mode scenarios.Mode, s Settings) ([]byte, error) {
 		Mode:               v1alpha1.ProxyMode(mode),
 		HostnameOverride:   s.Node,
 		BindAddress:        "0.0.0.0",
-		MetricsBindAddress: MetricsAddress,
+		MetricsBindAddress: metricsAddress,
 		HealthzBindAddress: healthzAddress,
 		ClusterCIDR:        s.Pods.String(),
 		DetectLocalMode:    "ClusterCIDR",
@@ -57,7 +99,9 @@ func configure(mode scenarios.Mode, s Settings) ([]byte, error) {
 			TCPCloseWaitTimeout:   &metav1.Duration{},
 		},
 		IPTables: v1alpha1.KubeProxyIPTablesConfiguration{SyncPeriod: longest, MinSyncPeriod: shortest},
-		IPVS:     v1alpha1.KubeProxyIPVSConfiguration{SyncPeriod: longest, MinSyncPeriod: shortest},
+		IPVS: v1alpha1.KubeProxyIPVSConfiguration{
+			SyncPeriod: longest, MinSyncPeriod: shortest, Scheduler: s.IPVS.Scheduler, StrictARP: s.IPVS.StrictARP,
+		},
 		NFTables: v1alpha1.KubeProxyNFTablesConfiguration{SyncPeriod: longest, MinSyncPeriod: shortest},
 	}
 	config.ClientConnection.Kubeconfig = s.Kubeconfig

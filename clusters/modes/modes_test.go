@@ -42,12 +42,15 @@ func TestSameTreatment(t *testing.T) {
 	settings := Settings{Kubeconfig: "/k", Node: "n", Pods: netip.MustParsePrefix("10.0.0.0/8"), Settings: scenarios.Settings{Proxy: scenarios.Proxy{MinSyncPeriod: &period}}}
 	var first v1alpha1.KubeProxyConfiguration
 	for i, m := range []Mode{iptables{}, ipvs{}, nftables{}} {
-		text, err := m.Configure(settings)
+		p, err := m.Program(t.Context(), scripted{}, settings)
 		if err != nil {
 			t.Fatal(err)
 		}
+		if p.Config != string(p.Files[configFile]) {
+			t.Errorf("%s: what is recorded is not what kube-proxy reads", m.Name())
+		}
 		var c v1alpha1.KubeProxyConfiguration
-		if err := yaml.UnmarshalStrict(text, &c); err != nil {
+		if err := yaml.UnmarshalStrict(p.Files[configFile], &c); err != nil {
 			t.Fatal(err)
 		}
 		if c.Mode != v1alpha1.ProxyMode(m.Name()) {
@@ -123,11 +126,11 @@ func TestParseNFTables(t *testing.T) {
 func TestParseIPVS(t *testing.T) {
 	const listed = `IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
-  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
-TCP  0A600001:0050 rr
-  -> 0A800001:1F90      Masq    1      0          0
-  -> 0A800002:1F90      Masq    1      0          0
-UDP  0A600002:0035 rr
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  10.96.0.1:80 rr
+  -> 10.128.0.1:8080              Masq    1      0          0
+  -> 10.128.0.2:8080              Masq    1      0          0
+UDP  10.96.0.2:53 rr
 `
 	want := map[string]int64{"count": 2, "elements": 2}
 	if diff := cmp.Diff(want, parseIPVS([]byte(listed)).Counts); diff != "" {
@@ -148,6 +151,8 @@ func (s scripted) Run(_ context.Context, _ []byte, program string, _ ...string) 
 	return nil, nil
 }
 
+func (scripted) Path(name string) string { return name }
+
 // A program that is missing or refuses is a no; a failure to run one at all
 // leaves the question open.
 func TestProbe(t *testing.T) {
@@ -166,9 +171,9 @@ func TestProbe(t *testing.T) {
 		{nftables{}, "nft", errors.New("no memory"), clusters.Unknown},
 		{ipvs{}, "", nil, clusters.Yes},
 		{ipvs{}, "ip", refused, clusters.No},
-		{ipvs{}, "cat", refused, clusters.No},
+		{ipvs{}, "ipvsadm", refused, clusters.No},
+		{ipvs{}, "iptables-restore", refused, clusters.No},
 		{ipvs{}, "ipset", exec.ErrNotFound, clusters.No},
-		{ebpf{}, "", nil, clusters.No},
 	} {
 		got, because := test.mode.Probe(t.Context(), scripted{test.program, test.err})
 		if got != test.want || (got == clusters.Yes) != (because == "") {

@@ -13,7 +13,7 @@ import (
 
 // nftables is kube-proxy's nftables mode: a new connection's Service is looked
 // up in a verdict map.
-type nftables struct{}
+type nftables struct{ kubeproxy }
 
 func (nftables) Name() scenarios.Mode { return scenarios.NFTables }
 
@@ -48,9 +48,11 @@ func (nftables) Probe(ctx context.Context, n Node) (clusters.Answer, string) {
 	return clusters.Yes, ""
 }
 
-func (nftables) Configure(s Settings) ([]byte, error) { return configure(scenarios.NFTables, s) }
+func (nftables) Program(_ context.Context, _ Node, s Settings) (Program, error) {
+	return program(scenarios.NFTables, s)
+}
 
-func (nftables) Notes() []string {
+func (nftables) Notes(scenarios.Settings) []string {
 	return []string{
 		"A Service is looked up in a verdict map: no Service comes before another. The position classes then follow the order of cluster IPs and should not differ.",
 	}

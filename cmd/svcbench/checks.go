@@ -10,6 +10,7 @@ import (
 	"svcbench/clusters/local"
 	"svcbench/internal/components"
 	"svcbench/internal/doctor"
+	"svcbench/scenarios"
 )
 
 // doctorChecks are the checks of the machine, and of what svcbench has on it.
@@ -106,7 +107,7 @@ func missingComponents(ctx context.Context, store *components.Store) ([]string, 
 	}
 	var missing []string
 	for _, s := range all {
-		if s.State != components.Ready && slices.Contains(local.Binaries(), s.Name) {
+		if s.State != components.Ready && slices.Contains(local.Binaries(scenarios.Modes()...), s.Name) {
 			missing = append(missing, s.Name)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"svcbench/internal/components"
 	"svcbench/internal/failure"
 	"svcbench/internal/progress"
+	"svcbench/scenarios"
 )
 
 // programs says where the programs of a cluster come from.
@@ -22,7 +23,7 @@ type programs struct {
 
 // addUse gives cmd the flag for programs that are already on the machine.
 func addUse(cmd *cobra.Command, p *programs, name string) {
-	cmd.Flags().StringVar(&p.use, name, "", "folder with etcd, kube-apiserver and kube-proxy to use instead of building them")
+	cmd.Flags().StringVar(&p.use, name, "", "folder with etcd, kube-apiserver, kube-proxy and cilium-agent to use instead of building them")
 	completeFlag(cmd, name, completeFolder)
 }
 
@@ -68,20 +69,34 @@ func requireRoot(what string) error {
 	return failure.New(failure.Environment, fmt.Errorf("%s needs root privileges", what), "run the same command with sudo")
 }
 
-// provider returns the local provider with its programs, which it builds
-// where they are missing.
-func (p *programs) provider(ctx context.Context, display progress.Display) (clusters.Provider, error) {
-	store, err := p.store()
+// provider returns the local provider with its programs for the modes, which
+// it builds where they are missing.
+func (p *programs) provider(ctx context.Context, display progress.Display, modes ...scenarios.Mode) (clusters.Provider, error) {
+	options, err := p.options(ctx, display, modes...)
 	if err != nil {
 		return nil, err
 	}
-	binaries, err := store.Ensure(ctx, local.Binaries(), newBuildReport(display))
+	return local.New(options), nil
+}
+
+// options are those of the local provider: its programs for the modes, which
+// are built where they are missing, and their versions. Without modes they are
+// for all.
+func (p *programs) options(ctx context.Context, display progress.Display, modes ...scenarios.Mode) (local.Options, error) {
+	if len(modes) == 0 {
+		modes = scenarios.Modes()
+	}
+	store, err := p.store()
 	if err != nil {
-		return nil, err
+		return local.Options{}, err
+	}
+	binaries, err := store.Ensure(ctx, local.Binaries(modes...), newBuildReport(display))
+	if err != nil {
+		return local.Options{}, err
 	}
 	all, err := store.Status(ctx)
 	if err != nil {
-		return nil, err
+		return local.Options{}, err
 	}
 	versions := map[string]string{}
 	for _, s := range all {
@@ -93,7 +108,7 @@ func (p *programs) provider(ctx context.Context, display progress.Display) (clus
 			display.Line("! " + s.Warning)
 		}
 	}
-	return local.New(local.Options{Binaries: binaries, Versions: versions}), nil
+	return local.Options{Binaries: binaries, Versions: versions}, nil
 }
 
 // newBuildReport returns a function that shows the building of components.

@@ -28,6 +28,8 @@ type running struct {
 	programs programs
 	provider *choice
 	out      *string
+	vm       string // the machine to run in
+	told     string // what a run inside one is told
 }
 
 func newRun(streams Streams) *cobra.Command {
@@ -52,6 +54,7 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 		out:      addOut(cmd),
 	}
 	addUse(cmd, &r.programs, "components")
+	addVM(cmd, &r.vm, &r.told)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		chosen, err := r.choose.load(cmd, args)
 		if err != nil {
@@ -59,6 +62,12 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 		}
 		if r.showing.quiet {
 			streams.Err = io.Discard
+		}
+		switch {
+		case r.told != "":
+			return r.runAsGuest(cmd, streams, chosen)
+		case cmd.Flags().Changed("vm"):
+			return r.runInVM(cmd, streams, chosen, args)
 		}
 		return r.run(cmd, streams, chosen, args)
 	}
@@ -85,9 +94,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	if err := beforeRun(ctx, streams, *r.out); err != nil {
 		return none, err
 	}
-	if err := local.Clean(ctx, func(what string) {
-		fmt.Fprintf(streams.Err, "! removed %s, which a killed run had left behind\n", what)
-	}); err != nil {
+	if err := cleanLeftovers(ctx, streams); err != nil {
 		return none, err
 	}
 	display := r.showing.display(streams)
@@ -101,7 +108,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 		return none, err
 	}
 	tellOmissions(streams, plan)
-	provider, err := r.programs.provider(ctx, display)
+	provider, err := r.programs.provider(ctx, display, plan.Included()...)
 	if err != nil {
 		return none, err
 	}
@@ -109,7 +116,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	if err != nil {
 		return none, err
 	}
-	dir, err := newRunDir(*r.out, plan)
+	dir, err := newRunDir(*r.out, plan.Scenarios)
 	if err != nil {
 		return none, err
 	}
@@ -119,10 +126,17 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	})
 }
 
+// cleanLeftovers removes what killed runs have left behind, and says so.
+func cleanLeftovers(ctx context.Context, streams Streams) error {
+	return local.Clean(ctx, func(what string) {
+		fmt.Fprintf(streams.Err, "! removed %s, which a killed run had left behind\n", what)
+	})
+}
+
 // newRunDir names a run directory that does not exist yet.
-func newRunDir(root string, plan *runners.Plan) (string, error) {
+func newRunDir(root string, chosen []scenarios.Scenario) (string, error) {
 	var names []string
-	for _, s := range plan.Scenarios {
+	for _, s := range chosen {
 		names = append(names, s.Name)
 	}
 	id, err := results.Unused(root, results.NewID(time.Now(), names))
@@ -139,7 +153,7 @@ func commandLine(cmd *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, shellWord(arg))
 	}
-	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "provider", "components"} {
+	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "provider", "components", "vm"} {
 		flag := cmd.Flags().Lookup(name)
 		switch {
 		case !flag.Changed:

@@ -36,7 +36,7 @@ func (l *Launcher) Output(ctx context.Context, ns *netns.Namespace, stdin []byte
 	var out, errOut bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &errOut
 	p := &Process{name: name, cmd: cmd}
-	if err := l.do(func() error { return startIn(ns, p) }); err != nil {
+	if err := l.do(func() error { return p.startIn(Spec{Namespace: ns}) }); err != nil {
 		return nil, fmt.Errorf("run %s: %w", name, err)
 	}
 	err = cmd.Wait()

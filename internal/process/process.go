@@ -40,6 +40,9 @@ type Spec struct {
 	Log string
 	// Pipes connects standard input and output to the Process.
 	Pipes bool
+	// Cgroup is the folder of a cgroup v2 in which the process begins; empty
+	// means that of svcbench.
+	Cgroup string
 }
 
 // Launcher starts processes. The kernel kills every child when the thread
@@ -124,7 +127,7 @@ func (l *Launcher) Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	if err := l.do(func() error { return startIn(spec.Namespace, p) }); err != nil {
+	if err := l.do(func() error { return p.startIn(spec) }); err != nil {
 		p.closePipes()
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
@@ -170,29 +173,6 @@ func prepare(spec Spec) (*Process, []*os.File, error) {
 		p.stdin, p.stdout = inW, outR
 	}
 	return p, files, nil
-}
-
-// startIn starts the command on the calling thread, inside ns. It must run
-// on the launcher's thread and leaves it where it was.
-func startIn(ns *netns.Namespace, p *Process) error {
-	if ns == nil {
-		p.started = monotonic()
-		return p.cmd.Start()
-	}
-	home, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		return fmt.Errorf("current network namespace: %w", err)
-	}
-	defer home.Close()
-	if err := unix.Setns(ns.FD(), unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("enter network namespace %q: %w", ns.Name(), err)
-	}
-	p.started = monotonic()
-	err = p.cmd.Start()
-	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-		return errors.Join(err, fmt.Errorf("return to own network namespace: %w", back))
-	}
-	return err
 }
 
 // wait waits for the end of the process, and then ends what it left over of
