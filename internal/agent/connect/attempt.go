@@ -15,10 +15,15 @@ import "golang.org/x/sys/unix"
 //     microsecond) is dated back by that much.
 //   - Otherwise the end is when epoll tells. The loop may be busy with another
 //     connection then, which adds up to the cost of one.
+//
+// Over UDP the client can use a connection once the answer to its datagram is
+// there, which epoll tells: there the latency holds the way back, and what the
+// backend's process takes to wake up and to answer. Only the calls, connect and
+// send, are the path's alone.
 type attempt struct {
 	start  int64 // just before connect, in ns of CLOCK_MONOTONIC
 	took   int64 // ns from start until established
-	call   int64 // ns that connect itself took
+	call   int64 // ns that connect itself took, over UDP connect and send
 	target int32 // index in Spec.Targets
 	fd     int32
 	state  state

@@ -1,7 +1,9 @@
-// Package connect measures how long new TCP connections take. It opens them at
+// Package connect measures how long new connections take. It opens them at
 // a fixed rate, open loop: each has a time at which it is due, which does not
 // depend on how earlier ones fared, and each is closed as soon as it is
-// established. Nothing is sent over it.
+// established. Nothing is sent over one of TCP. One of UDP is a socket with a
+// source port of its own that sends one datagram (see package identity), and
+// established when the answer to that has come.
 //
 // It is built on non-blocking sockets and one thread rather than on net.Dialer
 // because the instrument shares the machine with what it measures, and because
@@ -28,6 +30,8 @@ const Name = "connect"
 // Spec says what to connect to and how often.
 type Spec struct {
 	Targets []Target `json:"targets"`
+	// Protocol is spoken to all targets; the zero value means TCP.
+	Protocol agent.Protocol `json:"protocol,omitempty"`
 	// Mix says how often each class is met. Every class of the targets must
 	// be in it, and have targets.
 	Mix []Share `json:"mix"`
@@ -39,7 +43,8 @@ type Spec struct {
 	// Timeout is when an attempt is given up; it is then a censored sample.
 	// Linux repeats an unanswered SYN for the first time after one second: a
 	// latency above that means that a packet was lost, not that the path was
-	// slow. With a time-out below, lost packets are all censored.
+	// slow. With a time-out below, lost packets are all censored, as those
+	// of UDP are with any.
 	Timeout time.Duration `json:"timeout"`
 	// Seed decides the order of classes and which target of a class is met.
 	Seed uint64 `json:"seed"`
@@ -107,7 +112,8 @@ type Class struct {
 	// exactly is timed.
 	Connect string `json:"connect"`
 	// Syscall is the distribution of the duration of the connect calls of
-	// the same connections and of the censored ones, whose calls returned.
+	// the same connections and of the censored ones, whose calls returned;
+	// over UDP it is that of connect and send together.
 	Syscall string `json:"syscall"`
 }
 

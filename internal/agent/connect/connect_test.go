@@ -119,6 +119,62 @@ func TestClasses(t *testing.T) {
 	}
 }
 
+func TestClassesOverUDP(t *testing.T) {
+	spec := connect.Spec{
+		Targets: []connect.Target{
+			{Addr: good, Class: "all"}, {Addr: also, Class: "all"},
+			{Addr: shut, Class: "refused"}, {Addr: hung, Class: "hung"}, {Addr: lost, Class: "lost"},
+		},
+		Protocol: agent.UDP,
+		Mix:      []connect.Share{{Class: "all", Weight: 5}, {Class: "refused", Weight: 2}, {Class: "hung", Weight: 2}, {Class: "lost", Weight: 1}},
+		Rate:     1000, Duration: 400 * time.Millisecond, Timeout: 1500 * time.Millisecond, Seed: 1,
+	}
+	r, err := connect.Run(t.Context(), network(t), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Dropped > 0 {
+		t.Fatalf("dropped %d: the machine stood still for longer than the time-out", r.Dropped)
+	}
+	if r.Health.GCs != 0 {
+		t.Errorf("health %+v: want no collections", r.Health)
+	}
+	for i, want := range []struct {
+		class                 string
+		started, ok, censored int64
+		kind                  string
+	}{
+		{"all", 200, 200, 0, ""},
+		{"refused", 80, 0, 80, errkind.Refused}, // the kernel refuses some; see below
+		{"hung", 80, 0, 80, ""},
+		{"lost", 40, 0, 0, errkind.Denied},
+	} {
+		c := r.Classes[i]
+		fails := want.started - want.ok - want.censored
+		if want.class == "refused" { // it limits how many ICMP messages it sends
+			fails = c.Errors[errkind.Refused]
+			want.censored -= fails
+			if fails == 0 {
+				t.Error("none was refused")
+			}
+		}
+		if c.Class != want.class || c.Started != want.started || c.Established != want.ok || c.Censored != want.censored || c.Errors[want.kind] != fails {
+			t.Errorf("class %+v, want %+v", c, want)
+		}
+		for hdr, n := range map[string]int64{c.Connect: c.Established, c.Syscall: c.Established + c.Censored} {
+			h := decode(t, hdr)
+			if h.Count() != n || (h.Count() > 0 && (h.Min() <= 0 || h.Max() > spec.Timeout.Nanoseconds())) {
+				t.Errorf("class %q: %d values from %d to %d", c.Class, h.Count(), h.Min(), h.Max())
+			}
+		}
+		if c.Established > 0 {
+			if took, call := decode(t, c.Connect), decode(t, c.Syscall); took.Min() < call.Min() {
+				t.Errorf("class %q: answers after %d ns, calls of %d ns", c.Class, took.Min(), call.Min())
+			}
+		}
+	}
+}
+
 func TestRejects(t *testing.T) {
 	l := agenttest.Launcher{connect.Name: connect.Serve}
 	fine := connect.Spec{
@@ -126,6 +182,7 @@ func TestRejects(t *testing.T) {
 		Rate: 1, Duration: time.Second, Timeout: time.Second,
 	}
 	for want, change := range map[string]func(*connect.Spec){
+		"neither TCP":     func(s *connect.Spec) { s.Protocol = "SCTP" },
 		"rate 0":          func(s *connect.Spec) { s.Rate = 0 },
 		"duration 0s":     func(s *connect.Spec) { s.Duration = 0 },
 		"warm-up -1s":     func(s *connect.Spec) { s.Warmup = -time.Second },

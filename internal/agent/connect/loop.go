@@ -21,13 +21,12 @@ const (
 
 // loop makes the attempts. Everything it touches exists before run.
 type loop struct {
-	clock     clock
-	schedule  schedule
-	timeout   int64
-	addresses []unix.RawSockaddrInet4
-	sockets   *sockets
-	poller    *poll.Poller
-	limit     int // of attempts under way
+	clock    clock
+	schedule schedule
+	timeout  int64
+	sockets  sockets
+	poller   *poll.Poller
+	limit    int // of attempts under way
 
 	// attempts are also in the order of their deadlines, because all have
 	// the same time-out. Those before oldest have ended, those from next on
@@ -51,13 +50,12 @@ func newLoop(spec Spec) (*loop, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	return &loop{
-		clock:     newClock(),
-		timeout:   spec.Timeout.Nanoseconds(),
-		addresses: spec.addresses(),
-		sockets:   newSockets(),
-		poller:    p,
-		limit:     limit,
-		attempts:  spec.plan(),
+		clock:    newClock(),
+		timeout:  spec.Timeout.Nanoseconds(),
+		sockets:  newSockets(spec),
+		poller:   p,
+		limit:    limit,
+		attempts: spec.plan(),
 	}, nil
 }
 
@@ -100,7 +98,7 @@ func (l *loop) run(ctx context.Context) error {
 }
 
 // startDue starts the next attempt if it is due and reports whether it was.
-// Only one at a time, lest the end of a handshake is seen late.
+// Only one at a time, lest the end of another is seen late.
 func (l *loop) startDue() bool {
 	if l.next == len(l.attempts) {
 		return false
@@ -120,7 +118,7 @@ func (l *loop) startDue() bool {
 }
 
 func (l *loop) start(a *attempt) {
-	fd, e := l.sockets.open()
+	fd, e := l.sockets.open(a.target, l.clock.now())
 	if e != 0 {
 		a.start = l.clock.now()
 		a.fail(e)
@@ -130,15 +128,14 @@ func (l *loop) start(a *attempt) {
 	l.open++
 	l.peak = max(l.peak, l.open)
 
-	to := &l.addresses[a.target]
 	a.start = l.clock.now()
-	e = l.sockets.connect(fd, to)
+	e = l.sockets.begin(fd, a.target, l.next)
 	end := l.clock.now()
 	a.call, a.state = end-a.start, open
 	settled := true
 	if e == unix.EINPROGRESS {
 		if settled, e = l.sockets.settled(fd); !settled {
-			e = errno(l.poller.Add(fd, unix.EPOLLOUT, int32(l.next)))
+			e = errno(l.poller.Add(fd, l.sockets.events(), int32(l.next)))
 		}
 	}
 	if settled || e != 0 {
@@ -146,7 +143,7 @@ func (l *loop) start(a *attempt) {
 	}
 }
 
-// settle ends an attempt whose handshake is over since at.
+// settle ends an attempt that is over since at.
 func (l *loop) settle(a *attempt, e unix.Errno, at int64) {
 	if e == 0 {
 		a.establish(at, l.timeout)
@@ -174,7 +171,7 @@ func (l *loop) nextEvent() int64 {
 	return at
 }
 
-// look settles the attempts whose handshake has ended; see
+// look settles the attempts that have ended; see
 // poll.Poller.Wait. To be woken late is in the lag and in no latency.
 func (l *loop) look(until int64) error {
 	events, err := l.poller.Wait(until)
@@ -184,11 +181,9 @@ func (l *loop) look(until int64) error {
 	at := l.clock.now()
 	for _, event := range events {
 		a := &l.attempts[event.Tag]
-		e := unix.Errno(0)
-		if event.Failed() {
-			e = l.sockets.failure(int(a.fd))
+		if settled, e := l.sockets.heard(int(a.fd), int(event.Tag), event); settled {
+			l.settle(a, e, at)
 		}
-		l.settle(a, e, at)
 	}
 	return nil
 }

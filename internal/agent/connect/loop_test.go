@@ -79,8 +79,18 @@ func deaf(t testing.TB) netip.AddrPort {
 }
 
 func TestNothingIsAllocated(t *testing.T) {
-	spec := Spec{Targets: pods(t, 3), Mix: []Share{{Class: "all", Weight: 1}}, Rate: 10_000, Duration: 200 * time.Millisecond, Timeout: 50 * time.Millisecond}
-	for _, addr := range []netip.AddrPort{agenttest.NoService(t), deaf(t), netip.MustParseAddrPort("255.255.255.255:1")} {
+	for _, protocol := range []agent.Protocol{agent.TCP, agent.UDP} {
+		t.Run(string(protocol), func(t *testing.T) { testNothingIsAllocated(t, protocol) })
+	}
+}
+
+func testNothingIsAllocated(t *testing.T, protocol agent.Protocol) {
+	spec := Spec{Protocol: protocol, Targets: pods(t, 3), Mix: []Share{{Class: "all", Weight: 1}}, Rate: 10_000, Duration: 200 * time.Millisecond, Timeout: 50 * time.Millisecond}
+	silent := deaf(t)
+	if protocol == agent.UDP {
+		silent = agenttest.ListenUDP(t, func(netip.AddrPort, []byte) [][]byte { return nil })
+	}
+	for _, addr := range []netip.AddrPort{agenttest.NoService(t), silent, netip.MustParseAddrPort("255.255.255.255:1")} {
 		spec.Targets = append(spec.Targets, Target{Addr: addr, Class: "all"})
 	}
 	l, err := newLoop(spec)

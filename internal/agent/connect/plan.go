@@ -20,6 +20,9 @@ const (
 
 // check says what is wrong with the Spec.
 func (s Spec) check() error {
+	if err := s.Protocol.Check(); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
 	switch {
 	case s.Rate <= 0 || s.Rate > maxRate:
 		return fmt.Errorf("connect: rate %d must be between 1 and %d connections per second", s.Rate, maxRate)
