@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the packages svcbench needs at run time: the programs through which
-# kube-proxy programs the kernel; with the argument "test" also the C compiler
+# kube-proxy programs the kernel, and the compiler that Cilium runs; with the argument "test" also the C compiler
 # that the race detector needs. Says nothing when none is missing. Without
 # root, or without apt-get, it prints what to do and fails.
 set -eu
@@ -12,7 +12,11 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin"
 needs='
 nftables nft
 iptables iptables iptables-save iptables-restore ip6tables
+ipset ipset
+ipvsadm ipvsadm
 iproute2 ip
+util-linux unshare mount
+clang-19 clang-19
 '
 
 missing_programs=''
