@@ -180,6 +180,22 @@ type Proxy interface {
 	Syncs(ctx context.Context) (Syncs, error)
 }
 
+// Tabled is a proxy whose rules can be looked up while it writes them, without
+// being in its way.
+type Tabled interface {
+	// Table opens them; nil without an error means that this mode's cannot.
+	// The proxy must have been started, and the caller closes it.
+	Table() (Table, error)
+}
+
+// Table is where the kernel looks for the endpoints of a Service.
+type Table interface {
+	// Endpoints are those to which a new connection to the Service may be
+	// sent now, in no order; none for a Service that is not there.
+	Endpoints(service netip.AddrPort, protocol scenarios.Protocol) ([]netip.Addr, error)
+	Close() error
+}
+
 // Syncs is a proxy's own account of its work.
 type Syncs struct {
 	// Count is how often it has programmed something: with kube-proxy a sync

@@ -35,7 +35,10 @@ type proxy struct {
 	process *process.Process
 }
 
-var _ clusters.Proxy = (*proxy)(nil)
+var (
+	_ clusters.Proxy  = (*proxy)(nil)
+	_ clusters.Tabled = (*proxy)(nil)
+)
 
 // newProxy makes everything the proxy needs but does not start it.
 func newProxy(ctx context.Context, c *cluster, mode modes.Mode) (_ *proxy, err error) {
@@ -171,6 +174,14 @@ func (p *proxy) Rules(ctx context.Context) (clusters.Rules, error) {
 		return rules, fmt.Errorf("keep the output of %s: %w", rules.Tool, err)
 	}
 	return rules, nil
+}
+
+// Table opens the rules for looking them up, where the mode can.
+func (p *proxy) Table() (clusters.Table, error) {
+	if m, ok := p.mode.(modes.Tabled); ok {
+		return m.Table(p.node())
+	}
+	return nil, nil
 }
 
 // Usage reads what the kernel counted for the proxy.
