@@ -34,13 +34,12 @@ type bpfSample struct {
 type bpfSlot struct {
 	_     structs.HostLayout
 	Start uint64
-	Seq   uint32
+	Key   uint64
 	Saddr uint32
 	Daddr uint32
 	Sport uint16
 	Dport uint16
 	Stage uint32
-	_     [4]byte
 }
 
 // Names of all BPF objects in the ELF.

@@ -8,13 +8,17 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/identity"
 )
 
 // Costs is what the instrument itself costs a packet, in nanoseconds, as the
 // kernel times it running the programs in a row on one processor
 // (BPF_PROG_TEST_RUN). On a busy machine, with cold caches, it is more.
 type Costs struct {
-	// SYN is the time both programs spend on a SYN that is measured.
+	// SYN is the time both programs spend on a SYN, or on a question over
+	// UDP, that is measured.
 	SYN int64 `json:"syn"`
 	// Included is the part of SYN that falls between the two stamps, and so
 	// into every sample: what the probe would report of a node that takes
@@ -25,10 +29,10 @@ type Costs struct {
 	Other int64 `json:"other"`
 }
 
-// Cost measures Costs on this machine; it takes some ten milliseconds. It uses
+// Cost measures Costs of a protocol on this machine; it takes some ten milliseconds. It uses
 // programs of its own, attached to nothing. The error is an *UnsupportedError
 // where the kernel cannot or may not load them.
-func Cost() (_ Costs, err error) {
+func Cost(protocol agent.Protocol) (_ Costs, err error) {
 	const (
 		warm    = 1_000
 		repeats = 20_000
@@ -40,14 +44,18 @@ func Cost() (_ Costs, err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 
-	if _, err := perRun(r.objects.Cycle, packet(flagSYN, 0), warm); err != nil {
+	begin := func(n uint32) []byte { return packet(flagSYN, n) }
+	if protocol == agent.UDP {
+		begin = func(n uint32) []byte { return question(1<<63 + uint64(n)) }
+	}
+	if _, err := perRun(r.objects.Cycle, begin(0), warm); err != nil {
 		return Costs{}, err
 	}
 	if _, err := r.collect(); err != nil {
 		return Costs{}, err
 	}
-	// Other sequence numbers, or these would be retransmissions.
-	syn, err := perRun(r.objects.Cycle, packet(flagSYN, warm), repeats)
+	// Other numbers, or these would be retransmissions.
+	syn, err := perRun(r.objects.Cycle, begin(warm), repeats)
 	if err != nil {
 		return Costs{}, err
 	}
@@ -88,21 +96,51 @@ const (
 	flagACK = 0x10
 )
 
+// The layout of headers without options.
+const (
+	ethernetSize = 14
+	ipSize       = 20
+	tcpSize      = 20
+	udpSize      = 8
+
+	protocolTCP = 6
+	protocolUDP = 17
+)
+
 // packet returns an Ethernet frame with an IPv4 TCP segment without options or
 // data, from 10.0.0.1:40000 to 10.96.0.1:80. Checksums are zero: nothing that
 // sees it looks at them.
 func packet(flags byte, seq uint32) []byte {
-	b := make([]byte, 14+20+20)
-	binary.BigEndian.PutUint16(b[12:], 0x0800)
-	ip, tcp := b[14:], b[34:]
-	ip[0] = 4<<4 | 5 // version, header words
-	binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
-	ip[8], ip[9] = 64, 6 // time to live, TCP
-	copy(ip[12:], []byte{10, 0, 0, 1})
-	copy(ip[16:], []byte{10, 96, 0, 1})
-	binary.BigEndian.PutUint16(tcp[0:], 40000)
-	binary.BigEndian.PutUint16(tcp[2:], 80)
+	b := frame(protocolTCP, tcpSize)
+	tcp := b[ethernetSize+ipSize:]
 	binary.BigEndian.PutUint32(tcp[4:], seq)
 	tcp[12], tcp[13] = 5<<4, flags // header words
+	return b
+}
+
+// question returns an Ethernet frame with a question over UDP, of that cookie,
+// between the same addresses and ports.
+func question(cookie uint64) []byte {
+	payload := identity.Query(cookie)
+	b := frame(protocolUDP, udpSize+len(payload))
+	udp := b[ethernetSize+ipSize:]
+	binary.BigEndian.PutUint16(udp[4:], uint16(len(udp)))
+	copy(udp[udpSize:], payload[:])
+	return b
+}
+
+// frame returns an Ethernet frame with an IPv4 packet of that many bytes after
+// the IP header, which begin with two ports.
+func frame(protocol byte, size int) []byte {
+	b := make([]byte, ethernetSize+ipSize+size)
+	binary.BigEndian.PutUint16(b[12:], 0x0800)
+	ip, next := b[ethernetSize:], b[ethernetSize+ipSize:]
+	ip[0] = 4<<4 | 5 // version, header words
+	binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
+	ip[8], ip[9] = 64, protocol // time to live
+	copy(ip[12:], []byte{10, 0, 0, 1})
+	copy(ip[16:], []byte{10, 96, 0, 1})
+	binary.BigEndian.PutUint16(next[0:], 40000)
+	binary.BigEndian.PutUint16(next[2:], 80)
 	return b
 }

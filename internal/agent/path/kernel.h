@@ -1,7 +1,7 @@
 // The few definitions path.bpf.c needs, so that compiling it takes clang and
 // nothing else: no kernel headers, no libbpf, no vmlinux.h. Every number and
 // layout here is part of Linux's stable user-space interface
-// (include/uapi/linux/bpf.h, if_ether.h, ip.h, tcp.h) or of RFC 791 and 9293.
+// (include/uapi/linux/bpf.h, if_ether.h, ip.h, tcp.h, udp.h) or of RFC 768, 791 and 9293.
 
 #ifndef SVCBENCH_KERNEL_H
 #define SVCBENCH_KERNEL_H
@@ -91,6 +91,19 @@ struct tcphdr {
 	__be16 window;
 	__u16 check;
 	__be16 urg_ptr;
+};
+
+struct udphdr {
+	__be16 source;
+	__be16 dest;
+	__be16 len; // of header and payload
+	__u16 check;
+};
+
+// The beginning of both.
+struct ports {
+	__be16 source;
+	__be16 dest;
 };
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

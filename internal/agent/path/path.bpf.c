@@ -1,14 +1,16 @@
 //go:build ignore
 
-// Two tc programs that time how long the first packet of a TCP connection (its
-// SYN) stays inside a node: "enter" runs where it comes in, on the link to the
+// Two tc programs that time how long the first packet of a connection stays
+// inside a node: the SYN of a TCP connection, or the one datagram of a question
+// over UDP (package identity). "enter" runs where it comes in, on the link to the
 // client, and "leave" where it goes out, on the link to the backend. Between
 // the two lies what a Service implementation does to a new connection, and
 // nothing else: no client, no scheduler, no backend.
 //
-// A SYN is recognised at its way out by its TCP sequence number alone, because
-// a Service implementation may rewrite everything else: both addresses, the
-// destination port and, masquerading at random, the source port too.
+// A packet is recognised at its way out by its key alone: the sequence number of
+// a SYN, the cookie of a question. A Service implementation may rewrite
+// everything else: both addresses, the destination port and, masquerading at
+// random, the source port too.
 //
 // The stamps are taken as the last thing on the way in and as the first thing
 // on the way out, so that the instrument's own work falls outside the figure.
@@ -28,6 +30,7 @@ enum {
 
 	ETHERTYPE_IPV4 = 0x0800,
 	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17,
 	IP_FRAGMENT = 0x3fff, // "more fragments" and the offset
 	TCP_FIN = 0x01,
 	TCP_SYN = 0x02,
@@ -35,6 +38,16 @@ enum {
 	TCP_ACK = 0x10,
 
 	SLOT_BITS = 18,
+
+	// "Isvcbnch", with which every question begins (package identity).
+	GREETING_HIGH = 0x49737663,
+	GREETING_LOW = 0x626e6368,
+};
+
+// A question, as package identity has it.
+struct question {
+	__be32 greeting[2];
+	__be32 cookie[2];
 };
 
 // The stages of a slot's life.
@@ -44,10 +57,10 @@ enum stage {
 	SPENT,  // gone out, or not worth measuring any more
 };
 
-// What is known of a SYN that came in.
+// What is known of a packet that came in.
 struct slot {
 	__u64 start; // ns of CLOCK_MONOTONIC
-	__be32 seq;
+	__u64 key;
 	__be32 saddr;
 	__be32 daddr;
 	__be16 sport;
@@ -55,13 +68,13 @@ struct slot {
 	enum stage stage;
 };
 
-// The SYNs that came in, in a table with exactly one place for each sequence
-// number (see place). Against a hash map this costs one cache line instead of
-// two, never fails to insert, never stops to evict, and remembers a SYN after
-// it went out, which is how a retransmission is told from a first packet.
+// The packets that came in, in a table with exactly one place for each key (see
+// place). Against a hash map this costs one cache line instead of two, never
+// fails to insert, never stops to evict, and remembers a packet after it went
+// out, which is how a retransmission is told from a first packet.
 //
-// The price is that two SYNs can fall on one place. If the first is still
-// inside, it is lost and counted as overwritten: with n SYNs inside at once
+// The price is that two packets can fall on one place. If the first is still
+// inside, it is lost and counted as overwritten: with n packets inside at once
 // (a few, since each stays for microseconds) that happens to one in 2^18 / n.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -70,7 +83,7 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
-// What is told to user space about a SYN that went out.
+// What is told to user space about a packet that went out.
 struct sample {
 	__be32 dst;     // where it was sent: the Service's address
 	__be32 backend; // where it went: the address after translation
@@ -87,10 +100,10 @@ struct {
 } samples SEC(".maps");
 
 enum counter {
-	ENTERED,       // SYNs that came in, retransmissions included
-	RETRANSMITTED, // SYNs that came in a second time
-	OVERWRITTEN,   // SYNs whose slot was taken by another before they went out
-	UNMATCHED,     // SYNs that went out without having come in
+	ENTERED,       // packets that came in, retransmissions included
+	RETRANSMITTED, // packets that came in a second time
+	OVERWRITTEN,   // packets whose slot was taken by another before they went out
+	UNMATCHED,     // packets that went out without having come in
 	LOST,          // samples dropped because the ring was full
 	COUNTERS,
 };
@@ -110,80 +123,123 @@ static __always_inline void count(enum counter which)
 		(*n)++;
 }
 
-// place returns the slot of a sequence number. Fibonacci hashing (Knuth,
-// TAOCP 3, 6.4) spreads clients that count their sequence numbers up.
-static __always_inline struct slot *place(__be32 seq)
-{
-	__u32 key = (bpf_ntohl(seq) * 0x9e3779b1u) >> (32 - SLOT_BITS);
+// What a packet says of itself.
+struct first {
+	const struct iphdr *ip;
+	// The ports stand first in the headers of both protocols.
+	const struct ports *ports;
+	__u64 key;
+	// The number that is, or ends, the key.
+	__be32 *number;
+};
 
-	return bpf_map_lookup_elem(&slots, &key);
+// place returns the slot of a key. Fibonacci hashing (Knuth, TAOCP 3, 6.4)
+// spreads clients that count their sequence numbers or cookies up.
+static __always_inline struct slot *place(__u64 key)
+{
+	__u32 index = (key * 0x9e3779b97f4a7c15ull) >> (64 - SLOT_BITS);
+
+	return bpf_map_lookup_elem(&slots, &index);
 }
 
-// syn finds the headers of an IPv4 TCP SYN. It is false for everything else:
-// other protocols, SYN-ACKs, fragments and packets cut short. The headers of
-// a SYN are in the linear part of the packet on every kind of virtual link,
-// so they need not be pulled there first, which would change the packet.
-static __always_inline bool syn(struct __sk_buff *skb, struct iphdr **ip, struct tcphdr **tcp)
+// syn takes the key of a TCP header, if it is that of a SYN.
+static __always_inline bool syn(struct first *f, void *header, void *end)
+{
+	struct tcphdr *tcp = header;
+
+	if ((void *)(tcp + 1) > end)
+		return false;
+	if ((tcp->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
+		return false;
+	f->number = &tcp->seq;
+	f->key = bpf_ntohl(tcp->seq);
+	return true;
+}
+
+// question takes the key of a UDP header, if one of svcbench's questions
+// follows. Cookies are not below 2^63, so that none is a sequence number.
+static __always_inline bool question(struct first *f, void *header, void *end)
+{
+	struct udphdr *udp = header;
+	struct question *q = (void *)(udp + 1);
+
+	if ((void *)(q + 1) > end || udp->len != bpf_htons(sizeof(*udp) + sizeof(*q)))
+		return false;
+	if (q->greeting[0] != bpf_htonl(GREETING_HIGH) || q->greeting[1] != bpf_htonl(GREETING_LOW))
+		return false;
+	f->number = &q->cookie[1];
+	f->key = (__u64)bpf_ntohl(q->cookie[0]) << 32 | bpf_ntohl(q->cookie[1]);
+	return true;
+}
+
+// first finds the headers of the first packet of a connection. It is false for
+// everything else: other protocols, SYN-ACKs, fragments and packets cut short.
+// What is read of such a packet is in its linear part on every kind of virtual
+// link, so it need not be pulled there first, which would change the packet.
+static __always_inline bool first(struct __sk_buff *skb, struct first *f)
 {
 	void *end = (void *)(long)skb->data_end;
 	struct ethhdr *eth = (void *)(long)skb->data;
+	struct iphdr *ip = (void *)(eth + 1);
+	void *next;
 	__u32 header;
 
-	if ((void *)(eth + 1) > end || eth->proto != bpf_htons(ETHERTYPE_IPV4))
+	if ((void *)(ip + 1) > end || eth->proto != bpf_htons(ETHERTYPE_IPV4))
 		return false;
-	*ip = (void *)(eth + 1);
-	if ((void *)(*ip + 1) > end || (*ip)->protocol != PROTOCOL_TCP)
+	if (ip->frag_off & bpf_htons(IP_FRAGMENT))
 		return false;
-	if ((*ip)->frag_off & bpf_htons(IP_FRAGMENT))
-		return false;
-	header = ((*ip)->version_ihl & 0x0f) * 4;
+	header = (ip->version_ihl & 0x0f) * 4;
 	if (header < sizeof(struct iphdr))
 		return false;
-	*tcp = (void *)*ip + header;
-	if ((void *)(*tcp + 1) > end)
-		return false;
-	return ((*tcp)->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	next = (void *)ip + header;
+	f->ip = ip;
+	f->ports = next;
+	if (ip->protocol == PROTOCOL_TCP)
+		return syn(f, next, end);
+	if (ip->protocol == PROTOCOL_UDP)
+		return question(f, next, end);
+	return false;
 }
 
-// came_in starts the clock of a SYN. One that was here before is not timed
+// came_in starts the clock of a packet. One that was here before is not timed
 // again, and not timed at all if it is still inside: either the first got
 // lost on the way, or the answer did and the node now takes a shorter way for
 // a connection it knows. Neither says how long a first packet takes.
-static __always_inline void came_in(const struct iphdr *ip, const struct tcphdr *tcp)
+static __always_inline void came_in(const struct first *f)
 {
-	struct slot *s = place(tcp->seq);
+	struct slot *s = place(f->key);
 
 	if (!s)
 		return; // cannot happen, but the verifier does not know
 	count(ENTERED);
-	if (s->stage != EMPTY && s->seq == tcp->seq && s->saddr == ip->saddr &&
-	    s->daddr == ip->daddr && s->sport == tcp->source && s->dport == tcp->dest) {
+	if (s->stage != EMPTY && s->key == f->key && s->saddr == f->ip->saddr &&
+	    s->daddr == f->ip->daddr && s->sport == f->ports->source && s->dport == f->ports->dest) {
 		count(RETRANSMITTED);
 		s->stage = SPENT;
 		return;
 	}
 	if (s->stage == INSIDE)
 		count(OVERWRITTEN);
-	s->seq = tcp->seq;
-	s->saddr = ip->saddr;
-	s->daddr = ip->daddr;
-	s->sport = tcp->source;
-	s->dport = tcp->dest;
+	s->key = f->key;
+	s->saddr = f->ip->saddr;
+	s->daddr = f->ip->daddr;
+	s->sport = f->ports->source;
+	s->dport = f->ports->dest;
 	s->stage = INSIDE;
 	s->start = bpf_ktime_get_ns();
 }
 
-// went_out stops the clock of a SYN.
-static __always_inline void went_out(const struct iphdr *ip, const struct tcphdr *tcp)
+// went_out stops the clock of a packet.
+static __always_inline void went_out(const struct first *f)
 {
 	__u64 now = bpf_ktime_get_ns();
-	struct slot *s = place(tcp->seq);
+	struct slot *s = place(f->key);
 	struct sample *out;
 	__u64 ns;
 
 	if (!s)
 		return;
-	if (s->stage == EMPTY || s->seq != tcp->seq) {
+	if (s->stage == EMPTY || s->key != f->key) {
 		count(UNMATCHED);
 		return;
 	}
@@ -198,7 +254,7 @@ static __always_inline void went_out(const struct iphdr *ip, const struct tcphdr
 	// The clock may step back by a few ns between two processors.
 	ns = now > s->start ? now - s->start : 0;
 	out->dst = s->daddr;
-	out->backend = ip->daddr;
+	out->backend = f->ip->daddr;
 	out->ns = ns < 0xffffffffULL ? ns : 0xffffffffU;
 	bpf_ringbuf_submit(out, BPF_RB_NO_WAKEUP);
 }
@@ -206,38 +262,36 @@ static __always_inline void went_out(const struct iphdr *ip, const struct tcphdr
 SEC("tc/enter")
 int enter(struct __sk_buff *skb)
 {
-	struct tcphdr *tcp;
-	struct iphdr *ip;
+	struct first f;
 
-	if (syn(skb, &ip, &tcp))
-		came_in(ip, tcp);
+	if (first(skb, &f))
+		came_in(&f);
 	return NEXT;
 }
 
 SEC("tc/leave")
 int leave(struct __sk_buff *skb)
 {
-	struct tcphdr *tcp;
-	struct iphdr *ip;
+	struct first f;
 
-	if (syn(skb, &ip, &tcp))
-		went_out(ip, tcp);
+	if (first(skb, &f))
+		went_out(&f);
 	return NEXT;
 }
 
-// cycle does to a new SYN what enter and leave do together. It is never
-// attached: run again and again on one packet, whose sequence number it counts
-// up, it tells what the instrument costs.
+// cycle does to a new packet what enter and leave do together. It is never
+// attached: run again and again on one packet, whose number it counts up, it
+// tells what the instrument costs.
 SEC("tc/cycle")
 int cycle(struct __sk_buff *skb)
 {
-	struct tcphdr *tcp;
-	struct iphdr *ip;
+	struct first f;
 
-	if (!syn(skb, &ip, &tcp))
+	if (!first(skb, &f))
 		return NEXT;
-	tcp->seq = bpf_htonl(bpf_ntohl(tcp->seq) + 1);
-	came_in(ip, tcp);
-	went_out(ip, tcp);
+	*f.number = bpf_htonl(bpf_ntohl(*f.number) + 1);
+	f.key++;
+	came_in(&f);
+	went_out(&f);
 	return NEXT;
 }

@@ -1,8 +1,11 @@
-// Package path measures how long the first packet of a connection (its SYN)
-// spends inside a node: from the link to the client, where it comes in, to the
+// Package path measures how long the first packet of a connection spends inside
+// a node: from the link to the client, where it comes in, to the
 // link to the backend, where it goes out. Two BPF programs stamp the packet
 // inside the kernel, so the figure holds the work of the Service
 // implementation and nothing of clients, schedulers or backends.
+//
+// First packets are the SYNs of TCP connections and the questions over UDP of
+// package identity. What is said here of SYNs is true of both.
 //
 // Serve is the end that runs at the node, Attach the end that runs beside the
 // runner. path.bpf.c says how a packet is recognised and what is counted.
@@ -13,6 +16,8 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+
+	"svcbench/internal/agent"
 )
 
 // Name is what a runner launches: "svcbench agent path".
@@ -29,6 +34,9 @@ type Spec struct {
 	ClientLink string `json:"clientLink"`
 	// BackendLink is the link on which they go out to backends.
 	BackendLink string `json:"backendLink"`
+	// Protocol is that of the packets whose cost is told in Attached; both
+	// are measured. The zero value means TCP.
+	Protocol agent.Protocol `json:"protocol,omitempty"`
 	// RingBytes is the size of the ring of samples, a power of two of at
 	// least a page; zero means DefaultRingBytes.
 	RingBytes int `json:"ringBytes,omitempty"`
@@ -38,6 +46,9 @@ type Spec struct {
 func (s Spec) withDefaults() (Spec, error) {
 	if s.ClientLink == "" || s.BackendLink == "" {
 		return s, errors.New("path probe needs the names of the client's and the backend's link")
+	}
+	if err := s.Protocol.Check(); err != nil {
+		return s, fmt.Errorf("path probe: %w", err)
 	}
 	if s.RingBytes == 0 {
 		s.RingBytes = DefaultRingBytes

@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/google/go-cmp/cmp"
+
+	"svcbench/internal/agent"
 )
 
 // loaded returns a loaded recorder, or skips where the kernel has no room for
@@ -74,6 +76,9 @@ func edit(f func(b []byte)) []byte {
 	return b
 }
 
+// editQuestion returns a question that f has changed.
+func editQuestion(f func(b []byte) []byte) []byte { return f(question(1 << 63)) }
+
 // withIPOptions returns a SYN with an IP header of that many words.
 func withIPOptions(words int) []byte {
 	b := packet(flagSYN, 1)
@@ -82,12 +87,13 @@ func withIPOptions(words int) []byte {
 	return slices.Insert(b, 34, options...)
 }
 
-func TestOnlySYNsAreTimed(t *testing.T) {
+func TestOnlyFirstPacketsAreTimed(t *testing.T) {
 	const (
 		etherType = 12
 		fragment  = 14 + 6
 		protocol  = 14 + 9
 		flags     = 34 + 13
+		udpLength = 34 + 4
 	)
 	tests := []struct {
 		name   string
@@ -111,6 +117,12 @@ func TestOnlySYNsAreTimed(t *testing.T) {
 		{"IP header shorter than possible", edit(func(b []byte) { b[14] = 0x44 }), false},
 		{"IP header longer than the packet", edit(func(b []byte) { b[14] = 0x4f }), false},
 		{"UDP", edit(func(b []byte) { b[protocol] = 17 }), false},
+		{"question", question(1 << 63), true},
+		{"padded question", append(question(1<<63), 0), true},
+		{"longer datagram", editQuestion(func(b []byte) []byte { b[udpLength+1]++; return append(b, 0) }), false},
+		{"question cut short", question(1 << 63)[:57], false},
+		{"other datagram of that length", editQuestion(func(b []byte) []byte { b[49]++; return b }), false},
+		{"fragment of a question", editQuestion(func(b []byte) []byte { b[fragment] = 0x20; return b }), false},
 		{"IPv6", edit(func(b []byte) { b[etherType], b[etherType+1] = 0x86, 0xdd }), false},
 		{"ARP", edit(func(b []byte) { b[etherType+1] = 0x06 }), false},
 		{"VLAN tag in the packet", slices.Insert(packet(flagSYN, 1), etherType, 0x81, 0x00, 0x00, 0x05), false},
@@ -134,7 +146,7 @@ func TestOnlySYNsAreTimed(t *testing.T) {
 func TestCutShort(t *testing.T) {
 	r := loaded(t, DefaultRingBytes)
 	const shortest = 14 + 20 // the kernel does not make up an IPv4 packet without its header
-	for _, whole := range [][]byte{packet(flagSYN, 1), withIPOptions(15)} {
+	for _, whole := range [][]byte{packet(flagSYN, 1), withIPOptions(15), question(1 << 63)} {
 		for n := shortest; n < len(whole); n++ {
 			pass(t, r.objects.Enter, whole[:n])
 			pass(t, r.objects.Leave, whole[:n])
@@ -171,7 +183,7 @@ func (s syn) bytes(t *testing.T) []byte {
 }
 
 // slotOf is place in path.bpf.c.
-func slotOf(seq uint32) uint32 { return seq * 0x9e3779b1 >> (32 - 18) }
+func slotOf(seq uint32) uint32 { return uint32(uint64(seq) * 0x9e3779b97f4a7c15 >> (64 - 18)) }
 
 // sameSlot returns another sequence number with the slot of seq.
 func sameSlot(seq uint32) uint32 {
@@ -292,15 +304,41 @@ func TestFullRing(t *testing.T) {
 	}
 }
 
+// Questions over UDP are told apart by their cookies, all 8 bytes of them.
+func TestMatchingQuestions(t *testing.T) {
+	const vip, pod = 0x0a600001, 0x0a020007
+	translated := func(b []byte) []byte {
+		copy(b[26:], []byte{10, 1, 0, 1}) // masqueraded
+		copy(b[30:], []byte{10, 2, 0, 7})
+		binary.BigEndian.PutUint16(b[34:], 61000)
+		binary.BigEndian.PutUint16(b[36:], 8080)
+		return b
+	}
+	const cookie = 0xdeadbeef_01234567
+	r := loaded(t, DefaultRingBytes)
+	pass(t, r.objects.Enter, question(cookie))
+	pass(t, r.objects.Enter, packet(flagSYN, 0x01234567)) // the end of the cookie
+	pass(t, r.objects.Leave, translated(question(cookie^1<<40)))
+	pass(t, r.objects.Leave, translated(question(cookie)))
+	pass(t, r.objects.Enter, question(cookie)) // again
+	pass(t, r.objects.Leave, translated(question(cookie)))
+	want := Samples{Dst: Words{vip}, Backend: Words{pod}, Entered: 3, Matched: 1, Unmatched: 1, Retransmitted: 1}
+	if diff := cmp.Diff(want, counts(collected(t, r))); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestCost(t *testing.T) {
-	c, err := Cost()
-	if errors.Is(err, ErrUnsupported) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.SYN <= 0 || c.Other < 0 || c.Included <= 0 || c.Included > c.SYN {
-		t.Errorf("impossible costs: %+v", c)
+	for _, protocol := range []agent.Protocol{agent.TCP, agent.UDP} {
+		c, err := Cost(protocol)
+		if errors.Is(err, ErrUnsupported) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.SYN <= 0 || c.Other < 0 || c.Included <= 0 || c.Included > c.SYN {
+			t.Errorf("impossible costs of %s: %+v", protocol, c)
+		}
 	}
 }

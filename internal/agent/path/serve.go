@@ -44,7 +44,7 @@ func start(spec Spec, ways []method) (*recorder, Attached, io.Closer, error) {
 		return nil, Attached{}, nil, err
 	}
 	var hello Attached
-	costs, err := Cost()
+	costs, err := Cost(spec.Protocol)
 	switch {
 	case err == nil:
 		hello.OwnCost = &costs
