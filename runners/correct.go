@@ -53,6 +53,7 @@ func verifyCorrect(ctx context.Context, f *inFlight) error {
 	}
 	result, err := verify.Run(ctx, f.cluster.Place(clusters.AtClient), verify.Spec{
 		Targets:  targets,
+		Protocol: f.protocol(),
 		Interval: time.Duration(len(targets)) * time.Second / correctRate,
 		Timeout:  correctTimeout,
 		Parallel: correctParallel,
@@ -67,7 +68,7 @@ func verifyCorrect(ctx context.Context, f *inFlight) error {
 		f.note("connections to Services without endpoints %s", text)
 	}
 	if err := judge(targets, result, found); err != nil {
-		return incorrect(err)
+		return incorrect(found, err)
 	}
 	if !f.balances() {
 		f.note("balance was not tested: the scheduler %s may lead one client always to the same endpoint", f.trial.scenario.IPVS.Scheduler)
@@ -75,11 +76,16 @@ func verifyCorrect(ctx context.Context, f *inFlight) error {
 	}
 	balance, err := testBalance(targets, result)
 	found.Balance = balance
-	return incorrect(err)
+	return incorrect(found, err)
 }
 
-// incorrect makes err a failure of the implementation that is measured.
-func incorrect(err error) error {
+// incorrect makes err, if it is one, a failure of the implementation that is
+// measured.
+func incorrect(found *results.Correct, err error) error {
+	if err == nil {
+		return nil
+	}
+	found.Problem = err.Error()
 	return failure.New(failure.Invalid, err, "the proxy's log in the trial's folder may say why; a mode that does not work is not worth timing")
 }
 

@@ -230,7 +230,7 @@ measure: [connect]
 		if failure.CodeOf(err) != failure.Invalid || trial.Status != results.Failed || trial.Error != want {
 			t.Errorf("%v; the trial %s: %s", err, trial.Status, trial.Error)
 		}
-		if trial.Correct == nil || trial.Correct.Wrong == 0 {
+		if trial.Correct == nil || trial.Correct.Wrong == 0 || trial.Correct.Problem == "" {
 			t.Errorf("found %+v", trial.Correct)
 		}
 		for _, p := range trial.Phases {

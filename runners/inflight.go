@@ -58,7 +58,7 @@ func runTrial(ctx context.Context, provider clusters.Provider, k kept, t Trial, 
 		trial: t, provider: provider, kept: k, observer: o, logDir: logDir,
 		endpoints: map[int][]netip.Addr{},
 		record: &results.Trial{
-			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Provider: provider.Name(),
+			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Variant: t.Variant, Provider: provider.Name(),
 			Block: t.Block, Order: t.Order, Started: time.Now(), Status: results.Complete,
 		},
 	}
@@ -146,6 +146,11 @@ func (f *inFlight) endpointsOf(i int) []netip.Addr {
 		return ips
 	}
 	return f.population.PodIPs(i)
+}
+
+// protocol is spoken to Services and pods.
+func (f *inFlight) protocol() agent.Protocol {
+	return agent.Protocol(f.trial.scenario.Population.Protocol)
 }
 
 // scalar records a metric with one value.

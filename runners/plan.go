@@ -110,16 +110,22 @@ func (p *Plan) add(s *scenarios.Scenario, modes []scenarios.Mode) {
 
 func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode, block int) {
 	order := len(p.Trials) + 1
+	variant := s.Settings().Variant(mode)
+	name := string(mode)
+	if variant != "" {
+		name += "-" + variant
+	}
 	estimate := Estimate(s, point)
 	if !slices.ContainsFunc(p.Trials, func(t Trial) bool { return t.Scenario == s.Name && t.point == point }) {
 		estimate += EstimatePopulation(point)
 	}
 	p.Trials = append(p.Trials, Trial{
 		PlannedTrial: results.PlannedTrial{
-			ID:       fmt.Sprintf("%04d-%s-%dx%d-%s-b%d", order, s.Name, point.Services, point.Endpoints, mode, block),
+			ID:       fmt.Sprintf("%04d-%s-%dx%d-%s-b%d", order, s.Name, point.Services, point.Endpoints, name, block),
 			Scenario: s.Name,
 			Point:    results.Point{Services: point.Services, Endpoints: point.Endpoints},
 			Mode:     string(mode),
+			Variant:  variant,
 			Block:    block,
 			Order:    order,
 			Estimate: estimate.Seconds(),

@@ -72,6 +72,36 @@ func TestPlanOrder(t *testing.T) {
 	}
 }
 
+// What a mode is set up as is in the plan, and in the names of trials.
+func TestPlanVariants(t *testing.T) {
+	all := []clusters.Support{
+		{Mode: scenarios.IPTables, Answer: clusters.Yes}, {Mode: scenarios.IPVS, Answer: clusters.Yes}, {Mode: scenarios.EBPF, Answer: clusters.Yes},
+	}
+	p, err := NewPlan([]scenarios.Scenario{
+		parse(t, "plain", "blocks: 1\n"), parse(t, "other", "blocks: 1\nipvs: {scheduler: lc}\nebpf: {datapath: socket}\n"),
+	}, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"plain iptables": "", "plain ipvs": "", "plain ebpf": "tc",
+		"other iptables": "", "other ipvs": "lc", "other ebpf": "socket",
+	}
+	for _, planned := range p.Results() {
+		variant, ok := want[planned.Scenario+" "+planned.Mode]
+		if !ok || planned.Variant != variant {
+			t.Errorf("%s %s is of variant %q, want %q", planned.Scenario, planned.Mode, planned.Variant, variant)
+		}
+		named := "-" + planned.Mode + "-b1"
+		if variant != "" {
+			named = "-" + planned.Mode + "-" + variant + "-b1"
+		}
+		if !strings.HasSuffix(planned.ID, named) {
+			t.Errorf("trial %s is not named %s", planned.ID, named)
+		}
+	}
+}
+
 func TestPlanModes(t *testing.T) {
 	p := mustPlan(t, parse(t, "all", "blocks: 1\n"), parse(t, "ours", "blocks: 1\nmodes: [ipvs, nftables]\nbaseline: ipvs\n"), parse(t, "none", "modes: [ipvs, ebpf]\n"))
 	want := []results.ModeStatus{

@@ -91,6 +91,7 @@ type run struct {
 	observer Observer
 	writer   *results.Writer
 	kept     kept
+	clock    results.Clock
 	out      Outcome
 	inARow   int // trials that failed since the last complete one
 }
@@ -104,6 +105,7 @@ func (r *run) create(ctx context.Context, o Options) error {
 	env := o.Environment
 	env.Versions = merged(env.Versions, versions)
 	env.Facts = merged(env.Facts, r.provider.Facts())
+	r.clock = env.Clock()
 	infos, err := r.plan.infos()
 	if err != nil {
 		return err
@@ -158,6 +160,7 @@ func (r *run) trial(ctx context.Context, t Trial) error {
 		return err
 	}
 	record, failed := runTrial(ctx, r.provider, r.kept, t, filepath.Join(dir, results.LogFolder), r.observer)
+	record.Clock = r.clock
 	// A message may name a log, whose folder gets its lasting name below.
 	lasting := strings.NewReplacer(dir, results.TrialDir(r.writer.Dir(), t.ID))
 	record.Error = lasting.Replace(record.Error)

@@ -1,6 +1,9 @@
 package scenarios
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Batching says how long a Service implementation may gather changes before
 // it programs them.
@@ -57,6 +60,21 @@ type Settings struct {
 // Settings returns the settings of the scenario's Service implementations.
 func (s *Scenario) Settings() Settings {
 	return Settings{Proxy: s.Proxy, Batching: s.Batching, IPVS: s.IPVS, EBPF: s.EBPF}
+}
+
+// Variant names what a mode is set up as, where the scenario chooses between
+// things that must not be taken for each other: the datapath of ebpf, and the
+// scheduler of ipvs where it is not the default. It is empty elsewhere.
+func (s Settings) Variant(m Mode) string {
+	switch m {
+	case EBPF:
+		return string(cmp.Or(s.EBPF.Datapath, DefaultDatapath))
+	case IPVS:
+		if s.IPVS.Scheduler != DefaultScheduler {
+			return s.IPVS.Scheduler
+		}
+	}
+	return ""
 }
 
 // Window is how long a mode whose project has the default def may gather

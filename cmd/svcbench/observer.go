@@ -42,7 +42,7 @@ func (w *watcher) TrialStarted(t results.PlannedTrial, n, total int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.n, w.total = n, total
-	w.trial = fmt.Sprintf("[%d/%d] %s %s %s, block %d", n, total, t.Scenario, pointText(t.Point), t.Mode, t.Block)
+	w.trial = fmt.Sprintf("[%d/%d] %s %s %s, block %d", n, total, t.Scenario, pointText(t.Point), results.ModeName(t.Mode, t.Variant), t.Block)
 	w.display.Left(w.left())
 }
 

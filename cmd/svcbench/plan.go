@@ -77,7 +77,7 @@ func printPlan(streams Streams, plan *runners.Plan) error {
 	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ORDER\tSCENARIO\tBLOCK\tSERVICES\tENDPOINTS\tMODE\tESTIMATE")
 	for _, t := range plan.Results() {
-		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%s\t%s\n", t.Order, t.Scenario, t.Block, t.Point.Services, t.Point.Endpoints, t.Mode,
+		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%s\t%s\n", t.Order, t.Scenario, t.Block, t.Point.Services, t.Point.Endpoints, results.ModeName(t.Mode, t.Variant),
 			progress.Rough(time.Duration(t.Estimate*float64(time.Second))))
 	}
 	if err := w.Flush(); err != nil {

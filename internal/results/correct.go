@@ -18,6 +18,8 @@ type Correct struct {
 	// are dropped without a word, "unreachable", ...
 	EmptyServices int              `json:"emptyServices"`
 	Empty         map[string]int64 `json:"empty,omitempty"`
+	// Problem is what is wrong; empty if nothing is.
+	Problem string `json:"problem,omitempty"`
 	// Balance is nil where there was nothing to test.
 	Balance *Balance `json:"balance,omitempty"`
 }

@@ -56,8 +56,10 @@ type PlannedTrial struct {
 	Scenario string `json:"scenario"`
 	Point    Point  `json:"point"`
 	Mode     string `json:"mode"`
-	Block    int    `json:"block"`
-	Order    int    `json:"order"`
+	// Variant is what the mode is set up as; see ModeName.
+	Variant string `json:"variant,omitempty"`
+	Block   int    `json:"block"`
+	Order   int    `json:"order"`
 	// Estimate is the expected duration in seconds.
 	Estimate float64 `json:"estimate"`
 }

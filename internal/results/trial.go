@@ -29,6 +29,8 @@ type Trial struct {
 	Scenario string `json:"scenario"`
 	Point    Point  `json:"point"`
 	Mode     string `json:"mode"`
+	// Variant is what the mode was set up as; see ModeName.
+	Variant  string `json:"variant,omitempty"`
 	Provider string `json:"provider"`
 	// Block counts from 1; the trials of one block are compared in pairs.
 	Block int `json:"block"`
@@ -40,6 +42,8 @@ type Trial struct {
 	Status   Status    `json:"status"`
 	// Error says why the trial failed; empty when it is complete.
 	Error string `json:"error,omitempty"`
+	// Clock is what its times count; empty means the time of the machine.
+	Clock Clock `json:"clock,omitempty"`
 
 	// Correct is nil if the trial did not come so far.
 	Correct *Correct `json:"correct,omitempty"`
