@@ -51,10 +51,14 @@ func (s *Summary) facts() []pair {
 	if !s.Run.Started.IsZero() {
 		facts = append(facts, pair{"started", s.Run.Started.UTC().Format("2006-01-02 15:04 UTC")})
 	}
-	return append(facts,
+	facts = append(facts,
 		pair{"kernel", s.Environment.Kernel},
 		pair{"CPUs", fmt.Sprint(s.Environment.CPUs)},
 		pair{"trials", fmt.Sprintf("%d complete", s.Trials.Complete)})
+	if checked := s.checkedText(); checked != "" {
+		facts = append(facts, pair{"correctness", checked})
+	}
+	return facts
 }
 
 func (s *Summary) trialsText() string {
@@ -66,7 +70,11 @@ func (s *Summary) trialsText() string {
 	if s.Trials.NotRun > 0 {
 		text += fmt.Sprintf(", %d not run", s.Trials.NotRun)
 	}
-	return text + ". Only complete trials are in the numbers."
+	text += ". Only complete trials are in the numbers."
+	if checked := s.checkedText(); checked != "" {
+		text += " Correctness was " + checked + "."
+	}
+	return text
 }
 
 func (s *Summary) notRunText() string {

@@ -61,8 +61,16 @@ func (f *inFlight) churn(ctx context.Context) error {
 		return err
 	}
 	defer watcher.Close()
+	table, err := f.openTable()
+	if err != nil {
+		return err
+	}
+	if table != nil {
+		defer table.Close()
+	}
 	spec := f.background()
 	c := newChurner(f, watcher, agent.Now()+churnLead.Nanoseconds())
+	c.table = table
 	var traffic *connect.Result
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.run(ctx) })
@@ -89,7 +97,8 @@ func (f *inFlight) background() connect.Spec {
 		rate, timeout = min(rate, c.Rate), c.Timeout.Std()
 	}
 	spec := connect.Spec{
-		Mix: []connect.Share{{Class: results.ClassAll, Weight: 1}}, Rate: rate, Timeout: timeout,
+		Protocol: f.protocol(),
+		Mix:      []connect.Share{{Class: results.ClassAll, Weight: 1}}, Rate: rate, Timeout: timeout,
 		Duration: churnLead + f.trial.scenario.Churn.Duration.Std() + churnTail,
 		Seed:     f.random("connect.churn").Uint64(), BinWidth: churnBins,
 	}

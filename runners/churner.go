@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"svcbench/clusters"
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/watch"
 	"svcbench/internal/results"
@@ -36,6 +37,7 @@ const (
 type churner struct {
 	f        *inFlight
 	watcher  *watch.Watcher
+	table    clusters.Table // nil if it cannot be looked up
 	begin    int64 // of the schedule, in ns of CLOCK_MONOTONIC
 	due      []time.Duration
 	interval time.Duration // between two connections that watch a change
@@ -105,7 +107,7 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	seen, err := c.watcher.Watch(watching, watch.Command{
-		ID: n, Addr: p.Addr(i), New: fresh, Old: old,
+		ID: n, Addr: p.Addr(i), New: fresh, Old: old, Protocol: c.f.protocol(),
 		Interval: c.interval, Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
 	})
 	if err != nil {
@@ -122,6 +124,7 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		change.GaveUp = agent.Now()
 		return c.doubt(change, i)
 	}
+	programmed := c.programmed(watching, i, fresh)
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -131,6 +134,8 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		}
 		observe(&change, s)
 	}
+	cancel() // what the tables have not shown by now, they do not show
+	change.Programmed = <-programmed
 	// The old pods went on answering until traffic had left them.
 	if err := c.f.cluster.Backends().Off(ctx, old...); err != nil {
 		return fmt.Errorf("take replaced pods away: %w", err)
@@ -160,6 +165,20 @@ func (c *churner) write(ctx context.Context, change *results.Change, i int, fres
 		change.Error = err.Error()
 	}
 	return nil
+}
+
+// programmed looks at the kernel's tables until they lead Service i to the new
+// endpoints, and sends when that was; 0 if they cannot be looked up or ctx ends
+// before.
+func (c *churner) programmed(ctx context.Context, i int, fresh []netip.Addr) <-chan int64 {
+	at := make(chan int64, 1)
+	if c.table == nil {
+		at <- 0
+		return at
+	}
+	p := c.f.population
+	go func() { at <- awaitTable(ctx, c.table, p.Addr(i), c.f.trial.scenario.Population.Protocol, fresh) }()
+	return at
 }
 
 // observe completes a change with what traffic saw of it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"svcbench/clusters"
+	"svcbench/internal/agent"
 	"svcbench/internal/agent/connect"
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
@@ -32,7 +33,7 @@ func connectTraffic(ctx context.Context, f *inFlight) error {
 	c := f.trial.scenario.Traffic.Connect
 	targets, mix := f.mix()
 	result, err := connect.Run(ctx, f.cluster.Place(clusters.AtClient), connect.Spec{
-		Targets: targets, Mix: mix, Rate: c.Rate,
+		Targets: targets, Protocol: f.protocol(), Mix: mix, Rate: c.Rate,
 		Warmup: c.Warmup.Std(), Duration: c.Duration.Std(), Timeout: c.Timeout.Std(),
 		Seed: f.random("connect").Uint64(),
 	})
@@ -40,6 +41,9 @@ func connectTraffic(ctx context.Context, f *inFlight) error {
 		return err
 	}
 	f.warmups = counted(c.Rate, c.Warmup.Std())
+	if f.protocol() == agent.UDP {
+		f.note("a connection of UDP is a new source port, one datagram and its answer: connect holds the way back and the backend's turn; connect.syscall is connect() and send() together")
+	}
 	if !f.trial.scenario.Measures(scenarios.Connect) {
 		return nil
 	}

@@ -143,6 +143,7 @@ func (f *inFlight) verify(ctx context.Context, targets []verify.Target, timeout 
 	}
 	result, err := verify.Run(ctx, f.cluster.Place(clusters.AtClient), verify.Spec{
 		Targets:  targets,
+		Protocol: f.protocol(),
 		Interval: time.Duration(len(targets)) * time.Second / attemptRate,
 		Timeout:  timeout,
 		Sample:   f.seen(),

@@ -240,3 +240,28 @@ measure: [connect]
 		}
 	})
 }
+
+// Every verification speaks the protocol of the population.
+func TestRunSpeaksTheProtocol(t *testing.T) {
+	p := &fakeProvider{}
+	spoken := map[agent.Protocol]int{}
+	p.prepare = func(c *fakeCluster) {
+		c.launcher[verify.Name] = func(ctx context.Context, conn *agent.Conn) error {
+			return agent.Answer(ctx, conn, func(_ context.Context, s verify.Spec) (*verify.Result, error) {
+				spoken[s.Protocol]++
+				r := &verify.Result{}
+				for _, t := range s.Targets {
+					r.Targets = append(r.Targets, verify.TargetResult{ID: t.ID, FirstOK: 1, Complete: 1})
+				}
+				return r, nil
+			})
+		}
+	}
+	s := parse(t, "datagrams", "population: {services: 5, protocol: UDP}\nmodes: [iptables]\nblocks: 1\nmeasure: [coldstart]\n")
+	if _, _, err := measure(t.Context(), t, p, &recorder{}, s); err != nil {
+		t.Fatal(err)
+	}
+	if spoken[agent.UDP] != 4 || len(spoken) != 1 { // reach pods, cold start, correct, intact
+		t.Errorf("spoken: %v", spoken)
+	}
+}

@@ -19,7 +19,7 @@ func attachPath(ctx context.Context, f *inFlight) error {
 	n := f.cluster.Network()
 	c := f.trial.scenario.Traffic.Connect
 	probe, err := path.Attach(ctx, f.cluster.Place(clusters.AtNode), path.Spec{
-		ClientLink: n.ClientLink, BackendLink: n.BackendLink,
+		ClientLink: n.ClientLink, BackendLink: n.BackendLink, Protocol: f.protocol(),
 		RingBytes: ringBytes(counted(c.Rate, c.Warmup.Std()+c.Duration.Std())),
 	})
 	var cannot *path.UnsupportedError
