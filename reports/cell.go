@@ -15,6 +15,7 @@ import (
 // each block.
 type cell struct {
 	mode     string
+	variant  string
 	provider string
 	point    results.Point
 	trials   []*results.Trial
@@ -44,7 +45,7 @@ type scalar struct {
 
 func newCell(t *results.Trial) *cell {
 	return &cell{
-		mode: t.Mode, provider: t.Provider, point: t.Point,
+		mode: t.Mode, variant: t.Variant, provider: t.Provider, point: t.Point,
 		samples: map[sampleKey]*samples{}, scalars: map[string]*scalar{},
 	}
 }
@@ -53,7 +54,7 @@ func newCell(t *results.Trial) *cell {
 func (c *cell) add(t *results.Trial) error {
 	for _, earlier := range c.trials {
 		if earlier.Block == t.Block {
-			return fmt.Errorf("trial %s measured %s in block %d already", earlier.ID, c.mode, t.Block)
+			return fmt.Errorf("trial %s measured %s in block %d already", earlier.ID, results.ModeName(c.mode, c.variant), t.Block)
 		}
 	}
 	c.trials = append(c.trials, t)
@@ -107,7 +108,7 @@ func (c *cell) addChanges(t *results.Trial) {
 	if len(t.Changes) == 0 {
 		return
 	}
-	var added, addedLate, removed, removedLate []int64
+	var added, addedLate, removed, removedLate, programmed []int64
 	failed := int64(0)
 	for _, ch := range t.Changes {
 		watched := max(0, ch.GaveUp-ch.Sent)
@@ -120,16 +121,23 @@ func (c *cell) addChanges(t *results.Trial) {
 		default:
 			added = append(added, max(0, ch.FirstNew-ch.Sent))
 		}
+		if ch.Programmed != 0 {
+			programmed = append(programmed, max(0, ch.Programmed-ch.Sent))
+		}
 		if ch.OldSettled == 0 {
 			removedLate = append(removedLate, watched)
 		} else {
 			removed = append(removed, max(0, ch.LastOld-ch.Sent))
 		}
 	}
-	for metric, d := range map[string]*stats.Distribution{
+	derived := map[string]*stats.Distribution{
 		results.ProgrammingAdd:    stats.FromDurations(added, addedLate),
 		results.ProgrammingRemove: stats.FromDurations(removed, removedLate),
-	} {
+	}
+	if len(programmed) > 0 { // in modes whose tables can be looked up
+		derived[results.ProgrammingTable] = stats.FromDurations(programmed, nil)
+	}
+	for metric, d := range derived {
 		s := c.sample(sampleKey{metric, results.ClassAll})
 		s.blocks[t.Block] = d
 		if failed > 0 {

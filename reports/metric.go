@@ -57,6 +57,7 @@ func families() []family {
 		{results.HTTPNew + results.Lag, "HTTP requests on new connections sent late"},
 		{results.ProgrammingAdd, "New endpoint reached after the API write"},
 		{results.ProgrammingRemove, "Removed endpoint last reached after the API write"},
+		{results.ProgrammingTable, "New endpoints in the kernel's tables after the API write"},
 		{results.ColdStart, "Cold start until traffic converged"},
 		{results.ProxyCPU, "CPU time of the proxy"},
 		{results.ProxyCPUStart, "CPU time of the proxy until converged"},

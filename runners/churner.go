@@ -38,7 +38,7 @@ type churner struct {
 	f        *inFlight
 	watcher  *watch.Watcher
 	table    clusters.Table // nil if it cannot be looked up
-	begin    int64 // of the schedule, in ns of CLOCK_MONOTONIC
+	begin    int64          // of the schedule, in ns of CLOCK_MONOTONIC
 	due      []time.Duration
 	interval time.Duration // between two connections that watch a change
 	idle     chan int      // the Services that may be changed, the next first

@@ -32,6 +32,10 @@ const (
 	// ProgrammingRemove is the time from sending an API write to the start
 	// of the last new connection that still reached a removed endpoint.
 	ProgrammingRemove = "programming.remove"
+	// ProgrammingTable is the time from sending an API write until the
+	// kernel's tables led to the new endpoints alone, where they can be
+	// looked up (mode ebpf).
+	ProgrammingTable = "programming.table"
 )
 
 // The scalars of a trial.

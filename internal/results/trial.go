@@ -150,6 +150,10 @@ type Change struct {
 	// Sent is when the write was sent; Acked when the API server answered.
 	Sent  int64 `json:"sent"`
 	Acked int64 `json:"acked"`
+	// Programmed is when the kernel's tables were seen to lead to the new
+	// endpoints alone; 0 where they cannot be looked up, or did not before
+	// GaveUp.
+	Programmed int64 `json:"programmed,omitempty"`
 	// FirstNew is the start of the first new connection answered by a new
 	// endpoint.
 	FirstNew int64 `json:"firstNew,omitempty"`
