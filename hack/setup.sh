@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs the packages svcbench needs at run time: the programs through which
-# kube-proxy programs the kernel, and the compiler that Cilium runs; with the argument "test" also the C compiler
-# that the race detector needs. Says nothing when none is missing. Without
-# root, or without apt-get, it prints what to do and fails.
+# kube-proxy programs the kernel, and the compiler that Cilium runs; with the
+# argument "test" also the C compiler that the race detector needs. Says nothing
+# when none is missing. Without root, or without apt-get, it prints what to do
+# and fails.
 set -eu
 
 # sudo and login shells of users leave these out of PATH.

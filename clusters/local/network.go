@@ -195,7 +195,7 @@ func describe() clusters.Network {
 	return clusters.Network{
 		Services: serviceRange, Pods: podRange,
 		ClientLink: clientLink, BackendLink: backendLink,
-		Node: nodeName, NodeAddr: nodeControl.Addr(),
+		Node: nodeName, NodeAddr: nodeBackend.Addr(),
 	}
 }
 
