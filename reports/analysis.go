@@ -24,6 +24,8 @@ type scenario struct {
 	baseline string
 	points   []results.Point
 	modes    []string
+	// variants are what the modes were set up as.
+	variants map[string]string
 	cells    map[place]*cell
 }
 
@@ -36,6 +38,14 @@ type place struct {
 // cell returns the cell of a mode at a point; nil if no trial is complete.
 func (s *scenario) cell(p results.Point, mode string) *cell { return s.cells[place{p, mode}] }
 
+// label is how people read a mode of the scenario.
+func (s *scenario) label(mode string) string { return results.ModeName(mode, s.variants[mode]) }
+
+// where is the place of a mode at a point.
+func (s *scenario) where(p results.Point, mode string) Where {
+	return Where{Scenario: s.Name, Point: p, Mode: mode, Variant: s.variants[mode]}
+}
+
 // analyse arranges the complete trials of a run and reads their numbers.
 func analyse(data *results.Data, opts Options) (*analysis, error) {
 	a := &analysis{data: data}
@@ -43,33 +53,56 @@ func analyse(data *results.Data, opts Options) (*analysis, error) {
 		return nil, err
 	}
 	for _, info := range scenarioInfos(data) {
-		s := &scenario{ScenarioInfo: info, baseline: info.Baseline, cells: map[place]*cell{}}
+		s := &scenario{ScenarioInfo: info, baseline: info.Baseline, variants: map[string]string{}, cells: map[place]*cell{}}
 		if opts.Baseline != "" {
 			s.baseline = opts.Baseline
 		}
 		for _, t := range data.Trials {
-			if t.Scenario != info.Name || t.Status != results.Complete {
+			if t.Scenario != info.Name {
 				continue
 			}
-			at := place{t.Point, t.Mode}
-			c := s.cells[at]
-			if c == nil {
-				c = newCell(t)
-				s.cells[at] = c
+			if t.Status != results.Complete {
+				if _, ok := s.variants[t.Mode]; !ok {
+					s.variants[t.Mode] = t.Variant // for its name alone
+				}
+				continue
 			}
-			if c.provider != t.Provider {
-				return nil, failure.New(failure.Invalid,
-					fmt.Errorf("trial %s ran with provider %q, others of its mode with %q", t.ID, t.Provider, c.provider),
-					"numbers of different providers cannot be in one run: start a new run")
-			}
-			if err := c.add(t); err != nil {
-				return nil, failure.New(failure.Invalid, fmt.Errorf("read trial %s: %w", t.ID, err), "")
+			if err := s.add(t, data.Environment.Clock()); err != nil {
+				return nil, err
 			}
 		}
 		s.arrange()
 		a.scenarios = append(a.scenarios, s)
 	}
 	return a, nil
+}
+
+// add takes in a complete trial of a run with that clock.
+func (s *scenario) add(t *results.Trial, clock results.Clock) error {
+	at := place{t.Point, t.Mode}
+	c := s.cells[at]
+	if c == nil {
+		c = newCell(t)
+		s.cells[at] = c
+	}
+	variant, seen := s.variants[t.Mode]
+	mixed := func(format string, args ...any) error {
+		return failure.New(failure.Invalid, fmt.Errorf("trial %s "+format, append([]any{t.ID}, args...)...),
+			"numbers of different provenance cannot be in one run: start a new run")
+	}
+	switch {
+	case c.provider != t.Provider:
+		return mixed("ran with provider %q, others of its mode with %q", t.Provider, c.provider)
+	case seen && variant != t.Variant:
+		return mixed("measured %s, others of its scenario %s", results.ModeName(t.Mode, t.Variant), results.ModeName(t.Mode, variant))
+	case t.Clock.Or(clock) != clock:
+		return mixed("was measured with the clock %q, the run with %q", t.Clock, clock)
+	}
+	s.variants[t.Mode] = t.Variant
+	if err := c.add(t); err != nil {
+		return failure.New(failure.Invalid, fmt.Errorf("read trial %s: %w", t.ID, err), "")
+	}
+	return nil
 }
 
 // checkBaseline refuses a baseline that is not in the run.

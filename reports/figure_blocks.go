@@ -34,7 +34,7 @@ func blocksFigure(s *sheet) (*figure, error) {
 			if r == nil {
 				continue
 			}
-			line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Marked}
+			line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Marked}
 			for _, block := range slices.Sorted(maps.Keys(r.blocks)) {
 				most = max(most, block)
 				if !r.bounds[block] {
@@ -42,7 +42,7 @@ func blocksFigure(s *sheet) (*figure, error) {
 				}
 			}
 			c.Series = append(c.Series, line)
-			f.Table.Rows = append(f.Table.Rows, []string{p.title, s.sizeName(at), mode, r.blockByBlock()})
+			f.Table.Rows = append(f.Table.Rows, []string{p.title, s.sizeName(at), s.label(mode), r.blockByBlock()})
 		}
 		if most < 2 { // a single block is no sequence
 			continue

@@ -39,7 +39,7 @@ func (s *sheet) programming(id, title, metric, more string) (*figure, error) {
 			Y:     chart.Axis{Label: "share of changes", Min: 0, Max: 1, Format: func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) }},
 		}
 		for _, mode := range s.modes {
-			line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Step}
+			line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Step}
 			if d := s.cell(p, mode).merged(metric, results.ClassAll); d != nil {
 				line.Points = shares(d)
 			}
@@ -152,7 +152,7 @@ func (c *cell) churnSeries(block int) (*results.Trial, *results.Series) {
 
 func (s *sheet) churnChart(t *results.Trial, series *results.Series) *chart.Chart {
 	c := &chart.Chart{
-		Title: fmt.Sprintf("%s, %s, block %d", t.Mode, s.sizeName(t.Point), t.Block),
+		Title: fmt.Sprintf("%s, %s, block %d", s.label(t.Mode), s.sizeName(t.Point), t.Block),
 		Width: wideWidth, Height: wideHeight,
 		X:         chart.Axis{Label: "time", Format: func(v float64) string { return chart.Compact(v) + " s" }},
 		Y:         chart.Axis{Label: "latency", Log: true, Format: tickFormat("s")},
@@ -193,7 +193,7 @@ func churnRow(t *results.Trial, series *results.Series, d *stats.Distribution) [
 		p50, p99 = quoted(d, 0.5), quoted(d, 0.99)
 	}
 	return []string{
-		fmt.Sprintf("%s, block %d", pointName(t.Point), t.Block), t.Mode, p50, p99,
+		fmt.Sprintf("%s, block %d", pointName(t.Point), t.Block), results.ModeName(t.Mode, t.Variant), p50, p99,
 		format(Number(seconds(worst)), "s"), thousands(connections), thousands(errors), thousands(int64(len(t.Changes))),
 	}
 }

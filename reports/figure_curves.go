@@ -43,7 +43,7 @@ func (s *sheet) curve(metric, title string, p results.Point) *chart.Chart {
 		Y:     chart.Axis{Label: "time", Log: true, Format: tickFormat("s")},
 	}
 	for _, mode := range s.modes {
-		line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode)}
+		line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode)}
 		if d := s.cell(p, mode).merged(metric, results.ClassAll); d != nil {
 			line.Points = percentilePoints(d)
 		}
@@ -107,7 +107,7 @@ func (s *sheet) curveNumbers(metric, what string, p results.Point) [][]string {
 		if what != "" {
 			name = what + ", " + name
 		}
-		row := []string{name, mode}
+		row := []string{name, s.label(mode)}
 		for _, q := range tabled() {
 			row = append(row, quoted(d, q.q))
 		}
@@ -146,7 +146,7 @@ func pathPositions(s *sheet) (*figure, error) {
 		}
 		for _, mode := range s.modes {
 			c.Series = append(c.Series, chart.Series{
-				Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Marked, Points: s.positions(p, mode),
+				Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Marked, Points: s.positions(p, mode),
 			})
 			if row := s.positionRow(p, mode); row != nil {
 				f.Table.Rows = append(f.Table.Rows, row)
@@ -192,7 +192,7 @@ func (s *sheet) median(p results.Point, mode, class string) (float64, bool) {
 }
 
 func (s *sheet) positionRow(p results.Point, mode string) []string {
-	row := []string{s.sizeName(p), mode}
+	row := []string{s.sizeName(p), s.label(mode)}
 	any := false
 	for _, class := range []string{results.ClassFirst, results.ClassMiddle, results.ClassLast, results.ClassDirect, "d01", "d05", "d10"} {
 		v, ok := s.median(p, mode, class)

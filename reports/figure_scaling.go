@@ -27,7 +27,7 @@ func (s *sheet) scaling(f *figure, panels []panel, shared bool) (*figure, error)
 			}
 		}
 	}
-	f.Table.Head = []string{"what", "point", "mode", "estimate", "95% interval", "ratio to " + s.baseline, "blocks"}
+	f.Table.Head = []string{"what", "point", "mode", "estimate", "95% interval", "ratio to " + s.label(s.baseline), "blocks"}
 	if shared {
 		chart.Align(charts)
 	}
@@ -48,7 +48,7 @@ func (s *sheet) scalingChart(axis scaleAxis, group scaleGroup, p panel) *chart.C
 		c.X.Ticks = append(c.X.Ticks, chart.Tick{Value: v, Label: chart.Compact(v)})
 	}
 	for i, mode := range s.modes {
-		line := chart.Series{Name: mode, Style: s.analysis.modeStyle(mode), Kind: chart.Marked}
+		line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Marked}
 		// Modes stand a little beside each other, so that their intervals
 		// can be told apart.
 		aside := math.Pow(c.X.Max/c.X.Min, 0.008*(float64(i)-float64(len(s.modes)-1)/2))
@@ -77,7 +77,7 @@ func (s *sheet) numbers(p panel) [][]string {
 				continue
 			}
 			rows = append(rows, []string{
-				p.title, s.sizeName(at), mode, estimate(*r), interval(*r), ratio(*r), thousands(int64(r.N)),
+				p.title, s.sizeName(at), s.label(mode), estimate(*r), interval(*r), ratio(*r), thousands(int64(r.N)),
 			})
 		}
 	}
@@ -173,8 +173,8 @@ func httpFigure(s *sheet) (*figure, error) {
 func coldStartFigure(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "coldstart", Title: "Cold start on a full population",
-		Reading: "The time from starting the proxy until traffic reached every sampled Service, and what part of it the proxy spent in syncs by its own metric. " + logLog,
-	}, []panel{{results.ColdStart, "Until traffic converged"}, {results.ProxySyncFirst, "Of that, in syncs"}}, true)
+		Reading: "The time from starting the proxy until traffic reached every sampled Service, and what part of it the proxy spent on programming by its own metric: kube-proxy in syncs, Cilium writing one address of a Service after the other. " + logLog,
+	}, []panel{{results.ColdStart, "Until traffic converged"}, {results.ProxySyncFirst, "Of that, in syncs or writes"}}, true)
 }
 
 func costFigure(s *sheet) (*figure, error) {
@@ -190,9 +190,10 @@ func costFigure(s *sheet) (*figure, error) {
 func rulesFigure(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "rules", Title: "Objects in the kernel",
-		Reading: "Counts, not judgements: a rule of iptables and an element of an nftables map do not cost the same. " + logLog,
+		Reading: "Counts, not judgements: a rule of iptables, an element of an nftables map and an entry of one of Cilium's maps do not cost the same. " + logLog,
 	}, []panel{
-		{results.Rules + "count", "Rules"}, {results.Rules + "chains", "Chains"},
-		{results.Rules + "sets", "Sets and maps"}, {results.Rules + "elements", "Set elements"},
+		{results.Rules + "count", "Rules, or entries for Services"}, {results.Rules + "chains", "Chains"},
+		{results.Rules + "sets", "Sets and maps"}, {results.Rules + "elements", "Elements of sets and maps"},
+		{results.Rules + "memory", "Memory of maps"},
 	}, false)
 }

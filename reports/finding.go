@@ -22,6 +22,7 @@ type claim struct {
 func claims() []claim {
 	return []claim{
 		{"path.p50", "spends %s in the node on a connection's first packet", "%s", "spends %s", "p50"},
+		{"connect.syscall.p50", "spends %s in connect()", "%s", "spends %s", "p50"},
 		{"connect.p50", "opens a connection in %s", "in %s", "takes %s", "p50"},
 		{"connect.p99", "opens 99 of 100 connections within %s", "within %s", "takes up to %s", "p99"},
 		{"programming.add.p50", "lets the first connection reach a new endpoint %s after the API write", "%s after it", "takes %s", "p50"},
@@ -39,6 +40,9 @@ func (a *analysis) findings(rows []Row) []Finding {
 		}
 		p := s.points[len(s.points)-1]
 		for _, c := range claims() {
+			if !s.tells(c.metric) {
+				continue
+			}
 			for _, text := range c.sentences(s, p, rows) {
 				all = append(all, Finding{Scenario: s.Name, Point: p, Metric: c.metric, Text: text})
 			}
@@ -48,6 +52,14 @@ func (a *analysis) findings(rows []Row) []Finding {
 		}
 	}
 	return all
+}
+
+// tells reports whether a metric is worth a sentence: the call of connect()
+// only where a mode translates in it, for elsewhere it says what the whole
+// connection says.
+func (s *scenario) tells(metric string) bool {
+	return !hasPrefix(metric, results.ConnectSyscall) ||
+		slices.ContainsFunc(s.modes, func(mode string) bool { return isSocket(s.where(results.Point{}, mode)) })
 }
 
 // findRow returns a row by its coordinates; nil if there is none.
@@ -78,7 +90,7 @@ func (c claim) sentences(s *scenario, p results.Point, rows []Row) []string {
 			others = append(others, *r)
 		case r.Verdict == NotComparable:
 			texts = append(texts, fmt.Sprintf("%s%s and %s are not comparable by %s (%s and %s): see its warnings.",
-				at, mode, s.baseline, c.metric, estimate(*r), estimate(*base)))
+				at, s.label(mode), s.label(s.baseline), c.metric, estimate(*r), estimate(*base)))
 		}
 	}
 	if len(others) > 0 {
@@ -97,13 +109,13 @@ func (c claim) comparison(rows []Row, base Row) string {
 		if i > 0 {
 			phrase = c.also
 		}
-		text := r.Mode + " " + fmt.Sprintf(phrase, estimate(r))
+		text := r.label() + " " + fmt.Sprintf(phrase, estimate(r))
 		if len(rows) > 1 {
 			text += " (" + compared(r) + ")"
 		}
 		parts = append(parts, text)
 	}
-	text := enumerated(parts) + " where " + base.Mode + " " + fmt.Sprintf(c.other, estimate(base))
+	text := enumerated(parts) + " where " + base.label() + " " + fmt.Sprintf(c.other, estimate(base))
 	if len(rows) == 1 {
 		text += ": " + compared(rows[0])
 	}
@@ -144,7 +156,7 @@ func enumerated(parts []string) string {
 // single is the sentence about a mode that is alone in its run.
 func (c claim) single(r Row) string {
 	value := joined(estimate(r), besideEstimate(r.Estimate, r.Lo, r.Hi, r.Unit))
-	return r.Mode + " " + fmt.Sprintf(c.says, value) + fmt.Sprintf(" (%s, %s%s).", c.statistic, count(r.N, "block"), warned(r))
+	return r.label() + " " + fmt.Sprintf(c.says, value) + fmt.Sprintf(" (%s, %s%s).", c.statistic, count(r.N, "block"), warned(r))
 }
 
 // estimate writes the number of a row, with ">" for a lower bound.
@@ -169,7 +181,7 @@ func (s *scenario) caution() string {
 	case len(s.modes) < 2:
 		return "Only one mode was measured, so that there is nothing to compare it with."
 	case s.cell(largest, s.baseline) == nil:
-		return fmt.Sprintf("The baseline %s has no complete trial at the largest point.", s.baseline)
+		return fmt.Sprintf("The baseline %s has no complete trial at the largest point.", s.label(s.baseline))
 	case blocks == 1:
 		return "One block shows no scatter: these are single measurements, without intervals or verdicts."
 	case blocks < stats.LeastExact:

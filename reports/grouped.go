@@ -97,7 +97,7 @@ func (s *Summary) places(all []remark) []string {
 			blocks := map[int]bool{}
 			for _, p := range sc.points {
 				for _, r := range all {
-					if r.Where != (Where{sc.Name, p, mode}) {
+					if r.Where != sc.where(p, mode) {
 						continue
 					}
 					if !slices.Contains(points, p) {
@@ -117,7 +117,7 @@ func (s *Summary) places(all []remark) []string {
 				places = append(places, modes{at: at})
 				i = len(places) - 1
 			}
-			places[i].names = append(places[i].names, mode)
+			places[i].names = append(places[i].names, sc.label(mode))
 		}
 	}
 	var texts []string

@@ -20,11 +20,14 @@ type page struct {
 	Title, RunID, Command string
 	Seed                  uint64
 	Style                 template.CSS
-	Alert                 string
+	Alert, Notice         string
 	Facts, Machine        []pair
 	Scenarios             []section
 
+	// Incorrect are the trials in which Services were wrong.
+	Incorrect                        []string
 	TrialsText, NotRun, CensoredText string
+	CorrectText                      string
 	LeftOut                          []string
 	Failed, Missing, Warnings        *table
 	Censored, Lag                    *table
@@ -81,11 +84,13 @@ func (s *Summary) page() (*page, error) {
 	p := &page{
 		Title: s.title(), RunID: s.Run.ID, Command: s.Run.Command, Seed: s.Run.Seed,
 		Style: template.CSS(style), //nolint:gosec // embedded in this program
-		Alert: s.alert(), Facts: s.facts(), Machine: machine(s.Environment), Environment: environment(s.Environment),
+		Alert: s.alert(), Notice: s.Environment.notice(), Facts: s.facts(),
+		Machine: machine(s.Environment.Environment), Environment: environment(s.Environment.Environment),
+		Incorrect: s.incorrect(), CorrectText: s.correctText(),
 		TrialsText: s.trialsText(), CensoredText: s.censoredText(), NotRun: s.notRunText(), LeftOut: s.leftOut(),
 		Failed: s.failedTable(), Missing: s.missingTable(), Warnings: s.warningTable(),
 		Censored: s.censoredTable(), Lag: s.lagTable(),
-		Proxies: s.analysis.proxies(), Method: method(s.Rows), Trials: s.analysis.trialTable(),
+		Proxies: s.analysis.proxies(), Method: method(s.Rows, s.Environment), Trials: s.analysis.trialTable(),
 	}
 	for _, sc := range s.analysis.scenarios {
 		section, err := s.section(sc)
@@ -106,7 +111,7 @@ func (s *Summary) section(sc *scenario) (section, error) {
 		view.Title = sc.Name
 	}
 	if len(sc.modes) > 1 {
-		view.Baseline, view.BaselineStyle = sc.baseline, s.analysis.modeStyle(sc.baseline)
+		view.Baseline, view.BaselineStyle = sc.label(sc.baseline), s.analysis.modeStyle(sc.baseline)
 	}
 	var err error
 	view.Figures, err = (&sheet{scenario: sc, analysis: s.analysis, rows: s.Rows}).figures()
@@ -140,7 +145,7 @@ func (s *Summary) everything(scenario string) table {
 	for _, r := range s.Rows {
 		if r.Scenario == scenario {
 			t.Rows = append(t.Rows, []string{
-				r.Metric, pointName(r.Point), r.Mode, estimate(r), interval(r), ratio(r), orDash(string(r.Verdict)),
+				r.Metric, pointName(r.Point), r.label(), estimate(r), interval(r), ratio(r), orDash(string(r.Verdict)),
 				thousands(int64(r.N)), thousands(r.Samples), thousands(r.Censored), thousands(r.Errors), r.blockByBlock(),
 			})
 		}

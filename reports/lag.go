@@ -54,7 +54,7 @@ func (c *cell) lagDoubt(scenario, metric string, p percentile) []Doubt {
 	if !okDue || !okSent || due.AtLeast || 2*sent.NS >= due.NS || p.q > 0.5 && !c.merged(metric, results.ClassAll).Supports(p.q) {
 		return nil
 	}
-	d := Doubt{Where: Where{scenario, c.point, c.mode}, Metric: metric + "." + p.suffix, Message: lateMessage}
+	d := Doubt{Where: Where{scenario, c.point, c.mode, c.variant}, Metric: metric + "." + p.suffix, Message: lateMessage}
 	for _, t := range c.trials {
 		d.Blocks = append(d.Blocks, t.Block)
 	}
@@ -68,7 +68,7 @@ func (s *Summary) lagTable() *table {
 		for _, p := range sc.points {
 			for _, mode := range sc.modes {
 				for _, row := range sc.cell(p, mode).lagRows() {
-					t.Rows = append(t.Rows, slices.Insert(row, 1, s.at(sc, []results.Point{p}), mode))
+					t.Rows = append(t.Rows, slices.Insert(row, 1, s.at(sc, []results.Point{p}), sc.label(mode)))
 				}
 			}
 		}

@@ -17,6 +17,9 @@ func (s *Summary) WriteMarkdown(w io.Writer) error {
 		facts = append(facts, f.Name+" "+f.Value)
 	}
 	fmt.Fprintf(&b, "%s\n", escaped(strings.Join(facts, " · ")))
+	if notice := s.Environment.notice(); notice != "" {
+		fmt.Fprintf(&b, "\n> %s\n", escaped(notice))
+	}
 	if alert := s.alert(); alert != "" {
 		fmt.Fprintf(&b, "\n> **%s**\n", escaped(alert))
 	}
@@ -51,7 +54,11 @@ func (s *Summary) markdownScenario(b *bytes.Buffer, sc *scenario) {
 }
 
 func (s *Summary) markdownValidity(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\n## Validity\n\n%s\n", s.trialsText())
+	fmt.Fprint(b, "\n## Validity\n\n")
+	for _, text := range s.incorrect() {
+		fmt.Fprintf(b, "- **Wrong**: %s\n", escaped(text))
+	}
+	fmt.Fprintln(b, joined(s.trialsText(), escaped(s.correctText())))
 	for _, text := range s.leftOut() {
 		fmt.Fprintf(b, "- Left out: %s\n", escaped(text))
 	}
@@ -71,15 +78,20 @@ func (s *Summary) markdownValidity(b *bytes.Buffer) {
 
 func (s *Summary) markdownMachine(b *bytes.Buffer) {
 	fmt.Fprint(b, "\n## Environment\n\n")
-	for _, p := range machine(s.Environment) {
+	for _, p := range machine(s.Environment.Environment) {
 		fmt.Fprintf(b, "- %s: %s\n", p.Name, escaped(p.Value))
 	}
-	for _, part := range environment(s.Environment) {
+	for _, part := range environment(s.Environment.Environment) {
 		if part.Title != "Versions" && part.Title != "Network of the provider" {
 			continue
 		}
 		for _, p := range part.Pairs {
 			fmt.Fprintf(b, "- %s: %s\n", p.Name, escaped(p.Value))
+		}
+	}
+	for _, p := range s.analysis.proxies() {
+		for _, note := range p.Notes {
+			fmt.Fprintf(b, "- %s: %s\n", p.Mode, escaped(note))
 		}
 	}
 }

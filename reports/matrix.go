@@ -24,7 +24,9 @@ type matrix struct {
 }
 
 type column struct {
+	// Name and Baseline are how people read the modes.
 	Name, Baseline string
+	mode           string
 	Style          int
 	// Compared means that the mode has ratios.
 	Compared bool
@@ -58,7 +60,7 @@ func (s *Summary) matrix(sc *scenario) matrix {
 	m := matrix{Stacked: len(sc.modes) > 2}
 	columns := 1
 	for _, mode := range sc.modes {
-		c := column{Name: mode, Baseline: sc.baseline, Style: s.analysis.modeStyle(mode)}
+		c := column{Name: sc.label(mode), Baseline: sc.label(sc.baseline), mode: mode, Style: s.analysis.modeStyle(mode)}
 		c.Compared = mode != sc.baseline && slices.Contains(sc.modes, sc.baseline)
 		columns++
 		if c.Compared && !m.Stacked {
@@ -67,10 +69,7 @@ func (s *Summary) matrix(sc *scenario) matrix {
 		m.Modes = append(m.Modes, c)
 	}
 	for _, metric := range sc.headlineMetrics(s.Rows) {
-		group := metricGroup{Title: metricTitle(metric), Metric: metric, Columns: columns}
-		if isDirect(metric) && slices.Contains(sc.modes, string(scenarios.IPTables)) {
-			group.Title += " (no floor in iptables mode: compared with the rules of all Services)"
-		}
+		group := metricGroup{Title: metricTitle(metric) + sc.remarkOn(metric), Metric: metric, Columns: columns}
 		for _, p := range sc.points {
 			if l, ok := s.line(&m, sc, p, metric); ok {
 				group.Lines = append(group.Lines, l)
@@ -104,7 +103,7 @@ func (s *Summary) line(m *matrix, sc *scenario, p results.Point, metric string) 
 	found := false
 	for _, c := range m.Modes {
 		cell := matrixCell{Estimate: dash, Ratio: dash, Compared: c.Compared}
-		if r := findRow(s.Rows, sc.Name, p, c.Name, metric); r != nil {
+		if r := findRow(s.Rows, sc.Name, p, c.mode, metric); r != nil {
 			found = true
 			cell.Estimate = estimate(*r)
 			cell.Detail = joined(besideEstimate(r.Estimate, r.Lo, r.Hi, r.Unit), fmt.Sprintf("n=%d", r.N))

@@ -195,7 +195,7 @@ func addBlock(blocks []int, block int) []int {
 	return blocks
 }
 
-func whereOf(t *results.Trial) Where { return Where{t.Scenario, t.Point, t.Mode} }
+func whereOf(t *results.Trial) Where { return Where{t.Scenario, t.Point, t.Mode, t.Variant} }
 
 // inBlocks names the blocks, unless it is all of them.
 func inBlocks(blocks []int, all int) string {

@@ -18,8 +18,9 @@ type methodNote struct {
 }
 
 // method returns the notes that the rows need.
-func method(rows []Row) []methodNote {
-	return slices.DeleteFunc(append(instrumentNotes(), statisticsNotes()...), func(n methodNote) bool {
+func method(rows []Row, e Environment) []methodNote {
+	times := methodNote{nil, "Unit of times", []string{e.unitOfTimes()}}
+	return slices.DeleteFunc(slices.Concat([]methodNote{times}, instrumentNotes(), statisticsNotes()), func(n methodNote) bool {
 		return len(n.metrics) > 0 && !slices.ContainsFunc(rows, func(r Row) bool {
 			return slices.ContainsFunc(n.metrics, func(m string) bool { return hasPrefix(r.Metric, m) })
 		})
@@ -33,7 +34,7 @@ func instrumentNotes() []methodNote {
 	return []methodNote{
 		{[]string{results.Path}, "path: inside the node", []string{
 			"The time that the first packet of a connection (its SYN) spends inside the node, from the client's link to the backend's link. Two BPF programs on the two links stamp the packet inside the kernel; a packet is recognised on its way out by its TCP sequence number, which no mode rewrites. The figure holds the work of the Service implementation and of forwarding, and nothing of the client, the scheduler, the Go runtime or the backend.",
-			"In eBPF modes that translate inside connect() the packet already carries the backend's address when it reaches the node; there connect.syscall is the comparable figure.",
+			"With the socket datapath of ebpf, which translates inside connect(), the packet already carries the backend's address when it reaches the node: its path is that of forwarding alone and is not compared. There connect.syscall is the figure to compare.",
 		}},
 		{[]string{results.Path + ".first", results.Path + ".d01", results.Connect + ".first"}, "Positions", []string{
 			"Which Service is first is read from the rules in the kernel, in every trial; it is not the order of creation. first, middle and last are Services at those places, d01 to d10 are tenths of the order, and names without a class are Services drawn at random. Modes that look Services up in a table have no order and no tenths; there first, middle and last follow the cluster IPs.",
@@ -54,7 +55,9 @@ func instrumentNotes() []methodNote {
 			"The time from executing the proxy on a full population to the moment when every sampled Service, the first, the middle, the last and some drawn at random, has been answered by its own endpoints.",
 		}},
 		{[]string{"proxy", "rules", results.PopulateRate}, "proxy and rules: what a mode costs", []string{
-			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. proxy.sync is the proxy's own kubeproxy_sync_proxy_rules_duration_seconds: coldstart is the sum of its syncs until convergence, churn the mean of those during churn. rules are counts of objects in the kernel, read back from it. populate.rate is API objects written per second, by the trials that wrote a population; it says how busy the machine was, not how good a mode is.",
+			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. populate.rate is API objects written per second, by the trials that wrote a population; it says how busy the machine was, not how good a mode is.",
+			"proxy.sync is what the proxy says itself. With kube-proxy it is kubeproxy_sync_proxy_rules_duration_seconds: coldstart is the sum of its syncs until convergence, churn the mean of those during churn, count their number. Cilium has no syncs: it writes one address of a Service (a frontend) after the other, and its numbers are those of cilium_reconciler_duration_seconds over all frontends: coldstart is the sum, churn the mean of a single one, count how many were written. The two are not compared.",
+			"rules are counts of objects in the kernel, read back from it. With kube-proxy, count is the rules (with IPVS the virtual servers), elements those of sets and maps (with IPVS the real servers). With Cilium, count is the entries of the map of Services, with a slot for each endpoint, elements the entries of all maps of the load balancer, sets the number of these maps, and memory the bytes that the kernel charges for them, which depend on their size and hardly on what is in them. Counts are no judgement, and those of Cilium are not set against those of kube-proxy.",
 		}},
 	}
 }

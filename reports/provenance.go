@@ -62,7 +62,7 @@ func (a *analysis) trialTable() table {
 			}
 		}
 		t.Rows = append(t.Rows, []string{
-			fmt.Sprint(trial.Order), fmt.Sprint(trial.Block), trial.Scenario, pointName(trial.Point), trial.Mode, started, duration, status,
+			fmt.Sprint(trial.Order), fmt.Sprint(trial.Block), trial.Scenario, pointName(trial.Point), results.ModeName(trial.Mode, trial.Variant), started, duration, status,
 		})
 	}
 	return t

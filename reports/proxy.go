@@ -7,6 +7,7 @@ import (
 
 // proxy is how one mode was set up.
 type proxy struct {
+	// Mode is how people read it.
 	Mode    string
 	Style   int
 	Notes   []string
@@ -31,13 +32,25 @@ func (c config) Differing() string { return enumerated(c.differing) }
 // that are shown as one.
 const fewLines = 2
 
-// proxies returns the set-up of every mode of the run.
+// setups returns every mode and variant with a trial, in the order of reports.
+func (a *analysis) setups() []Where {
+	var all []Where
+	for _, t := range a.data.Trials {
+		if w := (Where{Mode: t.Mode, Variant: t.Variant}); !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Where) int { return compareModes(a.Mode, b.Mode) })
+	return all
+}
+
+// proxies returns how every mode of the run was set up.
 func (a *analysis) proxies() []proxy {
 	var all []proxy
-	for _, mode := range modesOf(a.data) {
-		p := proxy{Mode: mode, Style: a.modeStyle(mode)}
+	for _, w := range a.setups() {
+		p := proxy{Mode: w.label(), Style: a.modeStyle(w.Mode)}
 		for _, t := range a.data.Trials {
-			if t.Mode != mode {
+			if t.Mode != w.Mode || t.Variant != w.Variant {
 				continue
 			}
 			p.addConfig(t.ID, t.ProxyConfig)

@@ -22,7 +22,7 @@ func Summarize(data *results.Data, opts Options) (*Summary, error) {
 			ID: run.ID, Started: run.Started, Finished: run.Finished, Command: run.Command, Seed: run.Seed,
 			Provider: run.Provider, Interrupted: run.Interrupted, Modes: run.Modes,
 		},
-		Environment: data.Environment,
+		Environment: Environment{Environment: data.Environment, Clock: data.Environment.Clock()},
 		Trials:      countTrials(data),
 		Rows:        []Row{},
 		analysis:    a,
@@ -45,6 +45,8 @@ func countTrials(data *results.Data) TrialCounts {
 		}
 	}
 	n.NotRun = len(notRun(data))
+	c := checksOf(data)
+	n.Checked, n.Incorrect = len(c.passed)+len(c.failed), len(c.failed)
 	return n
 }
 
@@ -101,15 +103,15 @@ func classRank(metric string) int {
 
 func (s *scenario) row(c *cell, m, base *measure) Row {
 	r := Row{
-		Scenario: s.Name, Mode: c.mode, Provider: c.provider, Point: c.point,
+		Scenario: s.Name, Mode: c.mode, Variant: c.variant, Provider: c.provider, Point: c.point,
 		Metric: m.metric, Unit: m.unit,
 		Estimate: Number(m.estimate.Estimate), Lo: Number(m.estimate.Lo), Hi: Number(m.estimate.Hi),
 		AtLeast: m.atLeast, N: len(m.blocks), Samples: m.samples, Censored: m.censored, Errors: m.errors,
-		Baseline: s.baseline, Ratio: unknown(), RatioLo: unknown(), RatioHi: unknown(),
+		Baseline: s.baseline, against: s.label(s.baseline), Ratio: unknown(), RatioLo: unknown(), RatioHi: unknown(),
 		Warnings: append([]string{}, m.warnings...), blocks: m.blocks, bounds: m.bounds,
 	}
 	if c.mode != s.baseline {
-		r.compare(m, base)
+		r.compare(m, base, s.where(c.point, s.baseline))
 	}
 	return r
 }

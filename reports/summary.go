@@ -19,9 +19,9 @@ type Options struct {
 // Summary is everything derived from a run. It is the object that
 // "svcbench report -o json" prints.
 type Summary struct {
-	Run         RunInfo             `json:"run"`
-	Environment results.Environment `json:"environment"`
-	Trials      TrialCounts         `json:"trials"`
+	Run         RunInfo     `json:"run"`
+	Environment Environment `json:"environment"`
+	Trials      TrialCounts `json:"trials"`
 	// Findings are the sentences at the top of the report, the scenario's
 	// headline first.
 	Findings []Finding `json:"findings"`
@@ -58,12 +58,18 @@ type TrialCounts struct {
 	Failed   int `json:"failed"`
 	// NotRun are the planned trials without a result of any kind.
 	NotRun int `json:"notRun"`
+	// Checked are the trials in which correctness was checked before anything
+	// was measured, Incorrect those of them in which Services were wrong.
+	Checked   int `json:"checked"`
+	Incorrect int `json:"incorrect"`
 }
 
 // Row is one number: a metric of a mode at a point of a scenario.
 type Row struct {
-	Scenario string        `json:"scenario"`
-	Mode     string        `json:"mode"`
+	Scenario string `json:"scenario"`
+	Mode     string `json:"mode"`
+	// Variant is what the mode was set up as, such as "tc".
+	Variant  string        `json:"variant,omitempty"`
 	Provider string        `json:"provider"`
 	Point    results.Point `json:"point"`
 	// Metric is the dotted, stable name with its percentile.
@@ -102,11 +108,16 @@ type Row struct {
 	Verdict  Verdict  `json:"verdict"`
 	Warnings []string `json:"warnings"`
 
+	// against is how people read the baseline.
+	against string
 	// blocks are the values of single blocks, bounds those of them that are
 	// lower bounds.
 	blocks map[int]float64
 	bounds map[int]bool
 }
+
+// label is how people read the row's mode.
+func (r Row) label() string { return results.ModeName(r.Mode, r.Variant) }
 
 // Finding is one sentence about a scenario, and the point and metric of the
 // rows that it puts in words.
@@ -122,7 +133,11 @@ type Where struct {
 	Scenario string        `json:"scenario"`
 	Point    results.Point `json:"point"`
 	Mode     string        `json:"mode"`
+	Variant  string        `json:"variant,omitempty"`
 }
+
+// label is how people read the mode of the place.
+func (w Where) label() string { return results.ModeName(w.Mode, w.Variant) }
 
 // Absence is a metric, or the prefix of several, that was not measured.
 type Absence struct {

@@ -21,6 +21,8 @@ type synthetic struct {
 	samples int
 	// small leaves out classes, HTTP and series.
 	small bool
+	// variants are what modes are set up as.
+	variants map[string]string
 }
 
 const (
@@ -67,7 +69,7 @@ func (s synthetic) run(t *testing.T) *results.Data {
 				trial.Finished = trial.Started.Add(19 * time.Second)
 				data.Trials = append(data.Trials, trial)
 				data.Run.Plan = append(data.Run.Plan, results.PlannedTrial{
-					ID: trial.ID, Scenario: "quick", Point: trial.Point, Mode: mode, Block: block, Order: order,
+					ID: trial.ID, Scenario: "quick", Point: trial.Point, Mode: mode, Variant: trial.Variant, Block: block, Order: order,
 				})
 			}
 		}
@@ -90,16 +92,25 @@ func (s synthetic) trial(t *testing.T, mode string, services, block int) *result
 	m := &maker{
 		Rand: rand.New(rand.NewPCG(uint64(services)*31+uint64(block), uint64(len(mode))*7+uint64(mode[0]))), t: t,
 		trial: &results.Trial{
-			ID: fmt.Sprintf("b%02d-%d-%s", block, services, mode), Scenario: "quick", Mode: mode, Provider: "local",
-			Point: results.Point{Services: services, Endpoints: 2}, Block: block, Status: results.Complete,
+			ID: fmt.Sprintf("b%02d-%d-%s", block, services, mode), Scenario: "quick", Mode: mode, Variant: s.variants[mode], Provider: "local",
+			Correct: correct(mode),
+			Point:   results.Point{Services: services, Endpoints: 2}, Block: block, Status: results.Complete,
 			Notes: []string{fmt.Sprintf("%d ns of each sample are the probe's own", 30+block)},
 			ProxyConfig: "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: " + mode +
 				fmt.Sprintf("\nkubeconfig: /tmp/svcbench-%d/kubeconfig\n", block),
 		},
 	}
+	if m.trial.Variant != "" {
+		m.trial.ID += "-" + m.trial.Variant
+	}
 	m.speed = math.Exp(0.05*shared.NormFloat64() + 0.02*m.NormFloat64())
 	size := float64(services)
 	path, sync, rules := 7*microsecond, 30*millisecond+size*2e3, 8*size
+	if mode == "ebpf" {
+		path, sync, rules = 5*microsecond, 520*millisecond, 3*size
+		m.trial.Notes = append(m.trial.Notes, "Batching equal: the agent gathers changes for 1s (--lb-reflector-wait-time 1s).")
+		m.trial.Scalars = append(m.trial.Scalars, results.Scalar{Metric: results.Rules + "memory", Unit: "bytes", Value: 9e6})
+	}
 	if mode == "iptables" {
 		path, sync, rules = 8*microsecond+size*11.5, 40*millisecond+size*9e3, 12*size
 	}
@@ -143,6 +154,18 @@ func (m *maker) more(s synthetic, path, size float64) {
 	m.scalar(results.ProxyCPUChurn, "s", 0.2+size*1e-4)
 	m.scalar(results.PopulateRate, "count/s", 4000)
 	m.series(path)
+}
+
+// correct is the record of Services that did what they should.
+func correct(mode string) *results.Correct {
+	c := &results.Correct{
+		Services: 23, Connections: 989, Endpoints: 16, EmptyServices: 2, Empty: map[string]int64{"refused": 5, "timeout": 1},
+		Balance: &results.Balance{Connections: 989, Degrees: 23, ChiSquare: 20, P: 0.64, Least: 0.03},
+	}
+	if mode == "ebpf" {
+		c.Empty = map[string]int64{"timeout": 6}
+	}
+	return c
 }
 
 func (m *maker) draw(median, sigma float64) int64 {

@@ -23,6 +23,9 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 // WriteText writes findings and main tables for a terminal.
 func (s *Summary) WriteText(w io.Writer) error {
 	var b bytes.Buffer
+	if notice := s.Environment.notice(); notice != "" {
+		b.WriteString(notice + "\n\n")
+	}
 	for i, sc := range s.analysis.scenarios {
 		if i > 0 {
 			fmt.Fprintln(&b)
@@ -38,6 +41,9 @@ func (s *Summary) WriteText(w io.Writer) error {
 	}
 	if alert := s.alert(); alert != "" {
 		fmt.Fprintf(&b, "\n%s\n", alert)
+	}
+	if text := s.correctText(); text != "" {
+		fmt.Fprintf(&b, "\n%s\n", text)
 	}
 	if t := s.warningTable(); t != nil {
 		fmt.Fprintf(&b, "\n%s: see the report.\n", count(len(t.Rows), "warning"))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"svcbench/internal/results"
 )
 
 // title names the modes that were compared.
@@ -12,8 +14,8 @@ func (s *Summary) title() string {
 	var modes []string
 	for _, sc := range s.analysis.scenarios {
 		for _, m := range sc.modes {
-			if !slices.Contains(modes, m) {
-				modes = append(modes, m)
+			if name := sc.label(m); !slices.Contains(modes, name) {
+				modes = append(modes, name)
 			}
 		}
 	}
@@ -34,6 +36,9 @@ func (s *Summary) alert() string {
 	} else if s.Run.Finished.IsZero() {
 		parts = append(parts, "The run has not finished.")
 	}
+	if text := s.incorrectText(); text != "" {
+		parts = append(parts, text)
+	}
 	if s.Trials.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %d failed.", count(s.Trials.Failed, "trial"), s.Trials.Complete+s.Trials.Failed))
 	}
@@ -50,6 +55,12 @@ func (s *Summary) facts() []pair {
 	facts := []pair{{"run", s.Run.ID}, {"provider", s.Run.Provider}}
 	if !s.Run.Started.IsZero() {
 		facts = append(facts, pair{"started", s.Run.Started.UTC().Format("2006-01-02 15:04 UTC")})
+	}
+	if vm := s.Environment.machineName(); vm != "" {
+		facts = append(facts, pair{"VM", vm})
+	}
+	if s.Environment.Clock == results.InstructionClock {
+		facts = append(facts, pair{"times", "instruction clock"})
 	}
 	facts = append(facts,
 		pair{"kernel", s.Environment.Kernel},
@@ -70,11 +81,7 @@ func (s *Summary) trialsText() string {
 	if s.Trials.NotRun > 0 {
 		text += fmt.Sprintf(", %d not run", s.Trials.NotRun)
 	}
-	text += ". Only complete trials are in the numbers."
-	if checked := s.checkedText(); checked != "" {
-		text += " Correctness was " + checked + "."
-	}
-	return text
+	return text + ". Only complete trials are in the numbers."
 }
 
 func (s *Summary) notRunText() string {
@@ -113,7 +120,7 @@ func optional(t table) *table {
 func (s *Summary) failedTable() *table {
 	t := table{Head: []string{"trial", "scenario", "point", "mode", "block", "because"}}
 	for _, f := range s.Failed {
-		t.Rows = append(t.Rows, []string{f.ID, f.Scenario, pointName(f.Point), f.Mode, fmt.Sprint(f.Block), f.Error})
+		t.Rows = append(t.Rows, []string{f.ID, f.Scenario, pointName(f.Point), f.label(), fmt.Sprint(f.Block), f.Error})
 	}
 	return optional(t)
 }
@@ -136,7 +143,7 @@ func (s *Summary) censoredText() string {
 	share := func(r Row) float64 { return float64(r.Censored+r.Errors) / float64(r.Samples+r.Errors) }
 	worst := slices.MaxFunc(rows, func(a, b Row) int { return cmp.Compare(share(a), share(b)) })
 	return fmt.Sprintf("The largest share, time-outs and errors together, is %s%%: %s with %s at %s.",
-		significant(100*share(worst)), strings.TrimSuffix(worst.Metric, ".p50"), worst.Mode, pointName(worst.Point))
+		significant(100*share(worst)), strings.TrimSuffix(worst.Metric, ".p50"), worst.label(), pointName(worst.Point))
 }
 
 // censoredTable lists time-outs and errors.
@@ -144,7 +151,7 @@ func (s *Summary) censoredTable() *table {
 	t := table{Head: []string{"what", "scenario", "point", "mode", "timed out", "failed", "of"}}
 	for _, r := range s.troubled() {
 		t.Rows = append(t.Rows, []string{
-			strings.TrimSuffix(r.Metric, ".p50"), r.Scenario, pointName(r.Point), r.Mode, thousands(r.Censored), thousands(r.Errors), thousands(r.Samples + r.Errors),
+			strings.TrimSuffix(r.Metric, ".p50"), r.Scenario, pointName(r.Point), r.label(), thousands(r.Censored), thousands(r.Errors), thousands(r.Samples + r.Errors),
 		})
 	}
 	return optional(t)

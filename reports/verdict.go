@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -28,7 +29,7 @@ const (
 	// NoDifference is an interval that contains 1 and more.
 	NoDifference Verdict = "no difference shown"
 	// NotComparable is given when time-outs or errors make a ratio
-	// meaningless.
+	// meaningless, or the numbers of two modes are of different things.
 	NotComparable Verdict = "not comparable"
 )
 
@@ -52,15 +53,16 @@ const (
 )
 
 // compare fills the ratio and the verdict of a row from the same metric of
-// the baseline. Only blocks in which both were measured count.
-func (r *Row) compare(m, base *measure) {
+// the baseline, whose place is baseline. Only blocks in which both were
+// measured count.
+func (r *Row) compare(m, base *measure, baseline Where) {
 	if base == nil {
 		if judged(r.Metric) {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("the baseline %s has no such number here", r.Baseline))
+			r.Warnings = append(r.Warnings, fmt.Sprintf("the baseline %s has no such number here", r.against))
 		}
 		return
 	}
-	if reason := incomparable(m, base); reason != "" {
+	if reason := cmp.Or(r.unlike(baseline), incomparable(m, base)); reason != "" {
 		r.Warnings = append(r.Warnings, reason)
 		if judged(r.Metric) {
 			r.Verdict = NotComparable

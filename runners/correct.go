@@ -58,6 +58,7 @@ func verifyCorrect(ctx context.Context, f *inFlight) error {
 		return err
 	}
 	found := count(targets, result)
+	found.Endpoints = f.seen()
 	f.record.Correct = found
 	if err := judge(targets, result, found); err != nil {
 		return incorrect(found, err)

@@ -11,6 +11,9 @@ type Correct struct {
 	Services    int   `json:"services"`
 	Connections int64 `json:"connections"`
 	Wrong       int64 `json:"wrong"`
+	// Endpoints is of how many endpoints of each Service, if it has so many,
+	// all had to answer; 0 where that was not recorded.
+	Endpoints int `json:"endpoints,omitempty"`
 	// Errors counts those without an answer, by kind.
 	Errors map[string]int64 `json:"errors,omitempty"`
 	// EmptyServices counts the Services without endpoints, Empty what became

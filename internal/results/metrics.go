@@ -51,6 +51,9 @@ const (
 	ProxyCPUChurn = "proxy.cpu.churn"
 	// ProxyRSS is the largest resident set of the proxy.
 	ProxyRSS = "proxy.rss.max"
+	// ProxySync is the prefix of what the proxy says itself of its work: with
+	// kube-proxy in syncs, with Cilium in addresses of Services that it wrote.
+	ProxySync = "proxy.sync."
 	// ProxySyncFirst is how long the proxy was syncing until convergence, in
 	// all its syncs together, ProxySyncChurn the mean duration of a sync
 	// during churn, both by the proxy's own metric.
@@ -58,7 +61,8 @@ const (
 	ProxySyncChurn = "proxy.sync.churn"
 	// ProxySyncCount is the number of syncs during churn.
 	ProxySyncCount = "proxy.sync.count"
-	// Rules is the prefix of the numbers of kernel objects.
+	// Rules is the prefix of the numbers of kernel objects: rules, or entries
+	// of maps.
 	Rules = "rules."
 	// PopulateRate is the number of API objects written per second.
 	PopulateRate = "populate.rate"
