@@ -143,6 +143,13 @@ func (p pkg) unpackInto(ctx context.Context, folder string) error {
 		return fmt.Errorf("index modules of %s: %w", p, err)
 	}
 	k := Kernel{Package: p.String(), Release: p.release(), Image: filepath.Join("boot", "vmlinuz-"+p.release()), Modules: modules}
+	plain := filepath.Join("boot", "vmlinux-"+p.release())
+	switch err := uncompress(ctx, filepath.Join(folder, k.Image), filepath.Join(folder, plain)); {
+	case err == nil:
+		k.Image = plain
+	case !errors.Is(err, errNoPayload): // else it boots as it is, slowly
+		return fmt.Errorf("prepare kernel of %s: %w", p, err)
+	}
 	for _, file := range []string{k.Image, filepath.Join(k.Modules, dependencies)} {
 		if _, err := os.Stat(filepath.Join(folder, file)); err != nil {
 			return fmt.Errorf("look into %s: %w", p, err)
