@@ -14,13 +14,15 @@ import (
 // Every kind of batching reaches every mode.
 func TestBatching(t *testing.T) {
 	second := scenarios.Duration(time.Second)
+	const waits, at = "a sync waits at least 1s after", "a sync does not wait"
 	for _, test := range []struct {
 		batching               scenarios.Batching
 		iptables, ipvs, cilium time.Duration
+		notes                  [3]string // of the same modes
 	}{
-		{scenarios.BatchingEqual, time.Second, time.Second, time.Second},
-		{scenarios.BatchingDefaults, time.Second, time.Nanosecond, 500 * time.Millisecond},
-		{scenarios.BatchingNone, time.Nanosecond, time.Nanosecond, time.Millisecond},
+		{scenarios.BatchingEqual, time.Second, time.Second, time.Second, [3]string{waits, waits, "every 1s"}},
+		{scenarios.BatchingDefaults, time.Second, time.Nanosecond, 500 * time.Millisecond, [3]string{waits, at, "every 500ms"}},
+		{scenarios.BatchingNone, time.Nanosecond, time.Nanosecond, time.Millisecond, [3]string{at, at, "every 1ms"}},
 	} {
 		t.Run(string(test.batching), func(t *testing.T) {
 			s := Settings{Settings: scenarios.Settings{Batching: test.batching, Proxy: scenarios.Proxy{MinSyncPeriod: &second}}}
@@ -35,6 +37,15 @@ func TestBatching(t *testing.T) {
 				}
 				if got := c.IPTables.MinSyncPeriod.Duration; got != want {
 					t.Errorf("%s: minSyncPeriod %v, want %v", mode, got, want)
+				}
+			}
+			// And readers are told.
+			for i, m := range []Mode{iptables{}, ipvs{}, ebpf{}} {
+				notes := strings.Join(m.Notes(s.Settings), "\n")
+				for _, want := range []string{"Batching " + string(test.batching) + ": ", test.notes[i]} {
+					if !strings.Contains(notes, want) {
+						t.Errorf("%s: no %q in the notes\n%s", m.Name(), want, notes)
+					}
 				}
 			}
 			if got := reflectorWait(s); got != test.cilium {

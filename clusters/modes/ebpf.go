@@ -141,6 +141,7 @@ func reflectorWait(s Settings) time.Duration {
 
 func (ebpf) Notes(s scenarios.Settings) []string {
 	notes := []string{
+		ciliumBatching(s),
 		"A Service is looked up in a hash map: no Service comes before another. The position classes then follow the order of cluster IPs and should not differ.",
 		"The agent compiles its BPF programs with clang at every start: that is part of its cold start and of its CPU time.",
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/cilium/ebpf/features"
 
 	"svcbench/clusters"
-	"svcbench/internal/cgroup"
 )
 
 // kernelFeatures are the BPF features without which the agent does not start,
@@ -39,17 +38,10 @@ func (ebpf) Probe(ctx context.Context, n Node) (clusters.Answer, string) {
 			return clusters.Unknown, fmt.Sprintf("%s could not be tried: %v", f.what, err)
 		}
 	}
-	// The folder does not matter: only this shell sees what is mounted there.
-	if _, err := n.Run(ctx, nil, "unshare", "--mount", "mount", "-t", "bpf", "bpf", "/run"); err != nil {
-		return refusal(err, "the kernel mounts no bpffs")
-	}
-	if _, err := cgroup.At("svcbench-trial"); errors.Is(err, cgroup.ErrNone) {
-		return clusters.No, err.Error()
-	} else if err != nil {
-		return clusters.Unknown, err.Error()
-	}
-	if _, err := findClang(ctx, n); err != nil {
-		return clusters.No, fmt.Sprintf("the agent compiles its programs with clang 18.1 or newer: %v", err)
+	for _, need := range Needs() {
+		if answer, text := need.Try(ctx, n); answer != clusters.Yes {
+			return answer, text
+		}
 	}
 	return clusters.Yes, ""
 }

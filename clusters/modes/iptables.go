@@ -50,8 +50,9 @@ func (iptables) Program(_ context.Context, _ Node, s Settings) (Program, error) 
 	return program(scenarios.IPTables, s)
 }
 
-func (iptables) Notes(scenarios.Settings) []string {
+func (iptables) Notes(s scenarios.Settings) []string {
 	return []string{
+		kubeProxyBatching(scenarios.IPTables, s),
 		"Rules are compared one after the other; a Service's position is its place in the chain KUBE-SERVICES.",
 		"Above 1,000 endpoints kube-proxy writes no comments and leaves out periodic full syncs (large-cluster mode).",
 	}

@@ -52,6 +52,7 @@ const ipvsDeprecated = "IPVS is deprecated since Kubernetes 1.35, off by default
 func (ipvs) Notes(s scenarios.Settings) []string {
 	return []string{
 		ipvsDeprecated,
+		kubeProxyBatching(scenarios.IPVS, s),
 		"Scheduler " + s.IPVS.Scheduler + ", strictARP " + strconv.FormatBool(s.IPVS.StrictARP) + ".",
 		"A Service is looked up in a hash table: no Service comes before another. The position classes then follow the order of cluster IPs and should not differ.",
 		"Every sync is a full one, at least one every 30 s.",

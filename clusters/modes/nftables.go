@@ -52,8 +52,9 @@ func (nftables) Program(_ context.Context, _ Node, s Settings) (Program, error) 
 	return program(scenarios.NFTables, s)
 }
 
-func (nftables) Notes(scenarios.Settings) []string {
+func (nftables) Notes(s scenarios.Settings) []string {
 	return []string{
+		kubeProxyBatching(scenarios.NFTables, s),
 		"A Service is looked up in a verdict map: no Service comes before another. The position classes then follow the order of cluster IPs and should not differ.",
 	}
 }
