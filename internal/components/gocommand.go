@@ -164,7 +164,7 @@ func nextStep(tail, message, store string) string {
 	}
 	switch {
 	case has("no space left on device", "disk quota exceeded"):
-		return "free 4 GB: in " + store + ", and in Go's caches, which `go env GOCACHE GOMODCACHE` shows and `go clean -cache -modcache` empties"
+		return "free 8 GB: in " + store + ", and in Go's caches, which `go env GOCACHE GOMODCACHE` shows and `go clean -cache -modcache` empties"
 	case has("requires go >=", "toolchain not available"):
 		return "install Go 1.26 or newer from https://go.dev/dl, or let Go fetch it: GOTOOLCHAIN=auto"
 	case has("checksum mismatch", "SECURITY ERROR"):

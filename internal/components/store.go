@@ -42,7 +42,7 @@ func DefaultDir() (string, error) {
 		home, homeErr := homeDir()
 		if homeErr != nil {
 			return "", failure.New(failure.Environment, fmt.Errorf("find the cache folder of components: %w", errors.Join(err, homeErr)),
-				"set XDG_CACHE_HOME to a folder with 4 GB of room")
+				"set XDG_CACHE_HOME to a folder with 8 GB of room")
 		}
 		cache = filepath.Join(home, ".cache")
 	}

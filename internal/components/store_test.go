@@ -196,7 +196,7 @@ func TestStamp(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	tests := []struct{ name, during, hint string }{
-		{"disk full", `echo 'write $WORK/b001/_pkg_.a: no space left on device' >&2; exit 1`, "free 4 GB"},
+		{"disk full", `echo 'write $WORK/b001/_pkg_.a: no space left on device' >&2; exit 1`, "free 8 GB"},
 		{"offline", `echo 'x: Get "https://proxy/": dial tcp: lookup proxy: no such host' >&2; exit 1`, "cannot be reached"},
 		{"refused", `echo 'reading https://proxy/x.mod: 403 Forbidden' >&2; exit 1`, "refuses a module"},
 		{"old go", `echo 'go: go.mod requires go >= 1.26.0 (running go 1.24.4)' >&2; exit 1`, "install Go 1.26"},
