@@ -50,6 +50,48 @@ func TestBuiltins(t *testing.T) {
 	}
 }
 
+// Without --modes a built-in scenario measures every mode that runs, and
+// together they have both datapaths of ebpf.
+func TestBuiltinsTakeAllModes(t *testing.T) {
+	all, err := Builtins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	variants := map[string]bool{}
+	for _, s := range all {
+		if len(s.Modes) > 0 || s.Baseline != IPTables {
+			t.Errorf("%s has the modes %v and the baseline %s", s.Name, s.Modes, s.Baseline)
+		}
+		variants[s.Settings().Variant(EBPF)] = true
+	}
+	for _, d := range Datapaths() {
+		if !variants[string(d)] {
+			t.Errorf("no built-in scenario has the datapath %s", d)
+		}
+	}
+}
+
+func TestVariant(t *testing.T) {
+	for _, test := range []struct {
+		settings Settings
+		mode     Mode
+		want     string
+	}{
+		{Settings{}, IPTables, ""},
+		{Settings{EBPF: EBPFSettings{Datapath: DatapathSocket}}, NFTables, ""},
+		{Settings{EBPF: EBPFSettings{Datapath: DatapathSocket}}, EBPF, "socket"},
+		{Settings{EBPF: EBPFSettings{Datapath: DatapathTC}}, EBPF, "tc"},
+		{Settings{}, EBPF, "tc"},
+		{Settings{}, IPVS, ""},
+		{Settings{IPVS: IPVSSettings{Scheduler: "rr"}}, IPVS, ""},
+		{Settings{IPVS: IPVSSettings{Scheduler: "wlc"}}, IPVS, "wlc"},
+	} {
+		if got := test.settings.Variant(test.mode); got != test.want {
+			t.Errorf("%s with %+v: %q, want %q", test.mode, test.settings, got, test.want)
+		}
+	}
+}
+
 func TestQuickHasPointsOnBothSides(t *testing.T) {
 	s, err := Load("quick")
 	if err != nil {

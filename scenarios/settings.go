@@ -70,8 +70,8 @@ func (s Settings) Variant(m Mode) string {
 	case EBPF:
 		return string(cmp.Or(s.EBPF.Datapath, DefaultDatapath))
 	case IPVS:
-		if s.IPVS.Scheduler != DefaultScheduler {
-			return s.IPVS.Scheduler
+		if scheduler := cmp.Or(s.IPVS.Scheduler, DefaultScheduler); scheduler != DefaultScheduler {
+			return scheduler
 		}
 	}
 	return ""

@@ -8,8 +8,10 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/clusters/local"
+	"svcbench/clusters/vm"
 	"svcbench/internal/components"
 	"svcbench/internal/doctor"
+	"svcbench/internal/failure"
 	"svcbench/scenarios"
 )
 
@@ -29,12 +31,51 @@ func doctorChecks(ctx context.Context, p *programs, outDir string) ([]doctor.Che
 		missing, err := missingComponents(ctx, store)
 		return err != nil || len(missing) > 0
 	}
-	return append(append(machine.Checks(), modeChecks(ctx)...),
+	return append(slices.Concat(machine.Checks(), needChecks(ctx), modeChecks(ctx)),
+		doctor.Check{ID: "vm", Title: "virtual machines (QEMU)", Severity: doctor.Advised, Try: func(context.Context) doctor.Finding {
+			return vmFinding(vm.Available())
+		}},
 		doctor.Check{ID: "components", Title: "components", Severity: doctor.Required, Try: func(ctx context.Context) doctor.Finding {
 			return componentsFinding(ctx, p, store)
 		}},
 		doctor.Check{ID: "leftovers", Title: "leftovers of runs", Severity: doctor.Advised, Try: leftoversFinding},
 	), nil
+}
+
+// needChecks has one check for each thing that modes need beside the kernel.
+func needChecks(ctx context.Context) []doctor.Check {
+	var checks []doctor.Check
+	for _, n := range local.Needs(ctx) {
+		checks = append(checks, doctor.Check{
+			ID: n.ID, Title: n.Title, Severity: doctor.Advised,
+			Try: func(context.Context) doctor.Finding { return needFinding(n) },
+		})
+	}
+	return checks
+}
+
+func needFinding(n local.Need) doctor.Finding {
+	switch n.Answer {
+	case clusters.Yes:
+		return doctor.Finding{Status: doctor.Ok, Detail: n.Text}
+	case clusters.Unknown:
+		return doctor.Finding{Status: doctor.Unknown, Detail: n.Text}
+	}
+	fix := "run in a VM: `" + inVMCommand() + "`"
+	switch n.ID {
+	case "clang":
+		fix = "make setup, or: apt-get install -y clang-19"
+	case "cgroup":
+		fix = "mount -t cgroup2 none /sys/fs/cgroup, where nothing else is"
+	}
+	return doctor.Finding{Status: doctor.Warning, Detail: n.Text, Fix: fix}
+}
+
+func vmFinding(noVM error) doctor.Finding {
+	if noVM != nil {
+		return doctor.Finding{Status: doctor.Warning, Detail: noVM.Error(), Fix: failure.HintOf(noVM)}
+	}
+	return doctor.Finding{Status: doctor.Ok, Detail: "can be made, with " + strings.Join(vm.Kernels(), " or ")}
 }
 
 // modeChecks has one check for all modes together and one for each. They share
@@ -50,10 +91,11 @@ func modeChecks(ctx context.Context) []doctor.Check {
 		ID: "modes", Title: "modes", Severity: doctor.Required,
 		Try: func(context.Context) doctor.Finding { return modesFinding(modes) },
 	}}
+	noVM := vm.Available()
 	for _, s := range modes {
 		checks = append(checks, doctor.Check{
 			ID: "mode-" + string(s.Mode), Title: "mode " + string(s.Mode), Severity: doctor.Advised,
-			Try: func(context.Context) doctor.Finding { return modeFinding(s) },
+			Try: func(context.Context) doctor.Finding { return modeFinding(s, noVM) },
 		})
 	}
 	return checks
@@ -73,15 +115,23 @@ func modesFinding(modes []clusters.Support) doctor.Finding {
 	return doctor.Finding{Status: doctor.Ok, Detail: fmt.Sprintf("%d of %d run here", run, len(modes))}
 }
 
-func modeFinding(s clusters.Support) doctor.Finding {
-	switch s.Answer {
-	case clusters.Yes:
+// modeFinding tells of a mode that does not run what would make it run: a
+// package, a module of the kernel, or another kernel.
+func modeFinding(s clusters.Support, noVM error) doctor.Finding {
+	if s.Answer == clusters.Yes {
 		return doctor.Finding{Status: doctor.Ok, Detail: "runs here"}
-	case clusters.No:
-		return doctor.Finding{Status: doctor.Warning, Detail: "does not run here: " + s.Because}
-	default:
-		return doctor.Finding{Status: doctor.Unknown, Detail: s.Because}
 	}
+	fix := "make setup installs the programs it needs"
+	if s.Mode == scenarios.IPVS {
+		fix += "; modprobe ip_vs, where the kernel has modules"
+	}
+	if noVM == nil {
+		fix += "; `" + inVMCommand() + "` runs it in a VM"
+	}
+	if s.Answer == clusters.No {
+		return doctor.Finding{Status: doctor.Warning, Detail: "does not run here: " + s.Because, Fix: fix}
+	}
+	return doctor.Finding{Status: doctor.Unknown, Detail: s.Because, Fix: fix}
 }
 
 func componentsFinding(ctx context.Context, p *programs, store *components.Store) doctor.Finding {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"svcbench/clusters"
+	"svcbench/clusters/vm"
 	"svcbench/scenarios"
 )
 
@@ -37,9 +38,10 @@ func newListScenarios(streams Streams) *cobra.Command {
 func newListModes(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "modes",
-		Short: "List the modes and whether they run on this machine",
-		Long:  "Tries every mode in a network namespace of its own, and says why one does not run.",
-		Args:  noArguments,
+		Short: "List the modes and where they run: on this machine, in a VM on it, or not",
+		Long: `Tries every mode in a network namespace of its own, and says why one does not
+run. With the kernel of a distribution in a virtual machine all modes run.`,
+		Args: noArguments,
 	}
 	output := addOutput(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -47,30 +49,60 @@ func newListModes(streams Streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return listModes(streams, modes, output.value)
+		return listModes(streams, modes, vm.Available(), output.value)
 	}
 	return cmd
 }
 
 // modeRow is one item of "svcbench list modes -o json".
 type modeRow struct {
-	Mode    scenarios.Mode  `json:"mode"`
+	Mode scenarios.Mode `json:"mode"`
+	// Runs is about this machine itself, VM about a virtual machine on it.
 	Runs    clusters.Answer `json:"runs"`
+	VM      bool            `json:"vm"`
 	Because string          `json:"because,omitempty"`
 }
 
-func listModes(streams Streams, modes []clusters.Support, output string) error {
-	if output == "json" {
-		rows := make([]modeRow, len(modes))
-		for i, s := range modes {
-			rows[i] = modeRow{Mode: s.Mode, Runs: s.Answer, Because: s.Because}
+// inVMCommand is how a mode is measured that runs in a virtual machine alone.
+func inVMCommand() string { return "svcbench run --vm kernel=" + vm.Kernels()[0] }
+
+// modeRows says of every mode where it runs. noVM is why there can be no
+// virtual machine, nil where there can.
+func modeRows(modes []clusters.Support, noVM error) []modeRow {
+	rows := make([]modeRow, len(modes))
+	for i, s := range modes {
+		rows[i] = modeRow{Mode: s.Mode, Runs: s.Answer, VM: noVM == nil, Because: s.Because}
+		switch {
+		case s.Answer == clusters.Yes:
+		case noVM == nil:
+			rows[i].Because = strings.TrimSuffix(s.Because, ".") + "; `" + inVMCommand() + "` measures it"
+		default:
+			rows[i].Because = fmt.Sprintf("%s; nor in a VM: %v", strings.TrimSuffix(s.Because, "."), noVM)
 		}
+	}
+	return rows
+}
+
+// where puts in words where a mode runs.
+func (r modeRow) where() string {
+	switch {
+	case r.Runs == clusters.Yes:
+		return "here"
+	case r.VM:
+		return "in a VM here"
+	}
+	return string(r.Runs)
+}
+
+func listModes(streams Streams, modes []clusters.Support, noVM error, output string) error {
+	rows := modeRows(modes, noVM)
+	if output == "json" {
 		return writeJSON(streams.Out, rows)
 	}
 	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "MODE\tRUNS\tBECAUSE")
-	for _, s := range modes {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Mode, s.Answer, s.Because)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Mode, r.where(), r.Because)
 	}
 	return w.Flush()
 }

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"svcbench/clusters"
+	"svcbench/clusters/vm"
 	"svcbench/internal/failure"
 	"svcbench/internal/progress"
 	"svcbench/internal/results"
@@ -74,6 +76,7 @@ func supportOrAll(ctx context.Context, streams Streams) ([]clusters.Support, err
 
 func printPlan(streams Streams, plan *runners.Plan) error {
 	tellOmissions(streams, plan)
+	tellVM(streams, plan, vm.Available())
 	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ORDER\tSCENARIO\tBLOCK\tSERVICES\tENDPOINTS\tMODE\tESTIMATE")
 	for _, t := range plan.Results() {
@@ -85,6 +88,15 @@ func printPlan(streams Streams, plan *runners.Plan) error {
 	}
 	_, err := fmt.Fprintf(streams.Out, "%s, about %s\n", counted(len(plan.Trials), "trial"), progress.Rough(plan.Estimate()))
 	return err
+}
+
+// tellVM says how modes that are left out can be measured on this machine, if
+// they can. noVM is why there can be no virtual machine.
+func tellVM(streams Streams, plan *runners.Plan, noVM error) {
+	leftOut := slices.ContainsFunc(plan.Modes, func(m results.ModeStatus) bool { return !m.Included })
+	if leftOut && noVM == nil {
+		fmt.Fprintf(streams.Err, "  `%s` measures all modes, in a VM\n", inVMCommand())
+	}
 }
 
 // tellOmissions says which modes and scenarios are not in a plan, and why.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"svcbench/clusters/local"
+	"svcbench/clusters/vm"
 	"svcbench/internal/environment"
 	"svcbench/internal/progress"
 	"svcbench/internal/results"
@@ -108,6 +109,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 		return none, err
 	}
 	tellOmissions(streams, plan)
+	tellVM(streams, plan, vm.Available())
 	provider, err := r.programs.provider(ctx, display, plan.Included()...)
 	if err != nil {
 		return none, err
