@@ -203,6 +203,11 @@ type Syncs struct {
 	Count uint64
 	// Duration is how long that took together.
 	Duration time.Duration
+	// Unsettled is true while it is still setting itself up, which takes
+	// processors from what is measured, although traffic may have converged.
+	Unsettled bool
+	// Failing is how much it could not program and tries again and again.
+	Failing int
 }
 
 // Usage is what a proxy has used since it was started.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"svcbench/clusters"
+	"svcbench/internal/failure"
 	"svcbench/internal/results"
 )
 
@@ -28,9 +29,11 @@ type costs struct {
 
 // syncs is the proxy's own account of its work since it was started.
 type syncs struct {
-	count   uint64
-	seconds float64
-	unknown error // why there are no such figures
+	count     uint64
+	seconds   float64
+	unsettled bool
+	failing   int
+	unknown   error // why there are no such figures
 }
 
 // usage returns what the proxy has used, if anybody wants to know.
@@ -45,12 +48,8 @@ func (f *inFlight) usage(ctx context.Context) (clusters.Usage, error) {
 	return u, nil
 }
 
-// syncs returns the proxy's own account, if anybody wants to know. The error is
-// the end of ctx.
+// syncs returns the proxy's own account. The error is the end of ctx.
 func (f *inFlight) syncs(ctx context.Context) (syncs, error) {
-	if !measuresProxy(f) {
-		return syncs{}, nil
-	}
 	s, err := f.cluster.Proxy().Syncs(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -58,19 +57,24 @@ func (f *inFlight) syncs(ctx context.Context) (syncs, error) {
 	case err != nil:
 		return syncs{unknown: err}, nil
 	}
-	return syncs{count: s.Count, seconds: s.Duration.Seconds()}, nil
+	return syncs{count: s.Count, seconds: s.Duration.Seconds(), unsettled: s.Unsettled, failing: s.Failing}, nil
 }
 
-// costOfStart notes what the proxy has used to converge: once it has counted
-// its first sync, for the time of a program that it ran for that counts only
-// when the program has ended, which is after its rules work.
+// costOfStart waits until the proxy has nothing left to do, and notes what it
+// has used to converge. A proxy that cannot program everything makes the trial
+// invalid: the sampled Services may be among those that it could.
 func (f *inFlight) costOfStart(ctx context.Context) error {
+	first, err := f.awaitSettled(ctx)
+	switch {
+	case err != nil:
+		return err
+	case first.failing > 0:
+		return failure.New(failure.Invalid, fmt.Errorf("the proxy could not program %d addresses of Services", first.failing), "its log says why")
+	case first.unsettled:
+		f.warn("", "the proxy was still setting itself up %v after traffic had converged", syncTimeout)
+	}
 	if !measuresProxy(f) {
 		return nil
-	}
-	first, err := f.awaitFirstSync(ctx)
-	if err != nil {
-		return err
 	}
 	if first.unknown != nil {
 		f.missing(results.ProxySyncFirst, first.unknown.Error())
@@ -82,16 +86,18 @@ func (f *inFlight) costOfStart(ctx context.Context) error {
 	return err
 }
 
-// awaitFirstSync returns the metric of syncs once it has counted one, which is
-// at the end of a sync and so somewhat after its rules work.
-func (f *inFlight) awaitFirstSync(ctx context.Context) (syncs, error) {
+// awaitSettled returns the proxy's account once it has settled and counted a
+// sync, which is at the end of one and so somewhat after its rules work: the
+// time of a program that it ran for that counts only when the program has
+// ended.
+func (f *inFlight) awaitSettled(ctx context.Context) (syncs, error) {
 	deadline := time.Now().Add(syncTimeout)
 	for {
 		s, err := f.syncs(ctx)
 		switch {
-		case err != nil, s.count > 0:
+		case err != nil, s.count > 0 && !s.unsettled:
 			return s, err
-		case time.Now().After(deadline) && s.unknown == nil:
+		case time.Now().After(deadline) && s.unknown == nil && s.count == 0:
 			s.unknown = fmt.Errorf("the proxy's own metrics had counted no sync %v after traffic had converged", syncTimeout)
 			return s, nil
 		case time.Now().After(deadline):

@@ -26,7 +26,7 @@ func TestCostOfStart(t *testing.T) {
 		{"is still in its first sync", func(since time.Duration) (clusters.Syncs, error) {
 			switch {
 			case since < time.Second:
-				return clusters.Syncs{}, refused
+				return clusters.Syncs{Unsettled: true}, refused
 			case since < 15*time.Second:
 				return clusters.Syncs{}, nil
 			case since < 20*time.Second:
@@ -34,6 +34,10 @@ func TestCostOfStart(t *testing.T) {
 			}
 			return syncsAfter(1), nil
 		}, 0.5, ""},
+		{"has converged before it has settled", func(since time.Duration) (clusters.Syncs, error) {
+			n := int64(min(since/time.Second, 3)) // settled at 3 s
+			return clusters.Syncs{Count: uint64(n), Duration: time.Duration(n) * time.Second, Unsettled: n < 3}, nil
+		}, 3, ""},
 		{"never counts one", func(time.Duration) (clusters.Syncs, error) { return clusters.Syncs{}, nil }, 0, "no sync 1m0s after"},
 		{"has no metrics", func(time.Duration) (clusters.Syncs, error) { return clusters.Syncs{}, refused }, 0, refused.Error()},
 	} {

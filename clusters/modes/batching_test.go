@@ -62,7 +62,7 @@ func TestCiliumFlags(t *testing.T) {
 	}), "\n")
 	for _, want := range []string{
 		"--k8s-kubeconfig-path=/w/kubeconfig", "--kube-proxy-replacement=true", "--devices=client,backend",
-		"--bpf-lb-map-max=65536", "--cgroup-root=/cg/x", "--bpf-root=/w/proxy/bpffs", "--state-dir=/w/proxy/state",
+		"--bpf-lb-map-max=65536", "--cgroup-root=/w/proxy/cgroup", "--bpf-root=/w/proxy/bpffs", "--state-dir=/w/proxy/state",
 	} {
 		if !strings.Contains(args, want) {
 			t.Errorf("no %s in\n%s", want, args)

@@ -70,6 +70,7 @@ const (
 	ciliumState   = "state"
 	ciliumLibrary = "lib"
 	ciliumBPF     = "bpffs"
+	ciliumCgroup  = "cgroup"
 )
 
 // ciliumMetrics is where the agent answers "GET /metrics" at the node.
@@ -96,6 +97,10 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 		Copies: map[string]string{filepath.Join(s.Assets, "bpf"): filepath.Join(ciliumLibrary, "bpf")},
 		Mounts: []Mount{
 			{Type: "bpf", Source: "bpf", Target: filepath.Join(s.Dir, ciliumBPF)},
+			// It must find a mount of its own where it looks for the cgroup:
+			// to a folder inside another's it would mount the root of the
+			// hierarchy, and translate for every process of the machine.
+			{Source: s.Cgroup, Target: filepath.Join(s.Dir, ciliumCgroup)},
 			// It sets two sysctls of the whole machine, and shrugs when it
 			// may not.
 			{Source: "/proc/sys/kernel", Target: "/proc/sys/kernel", ReadOnly: true},
@@ -125,7 +130,7 @@ func ciliumFlags(s Settings) []string {
 		"--bpf-lb-external-clusterip=true",
 		fmt.Sprintf("--bpf-lb-map-max=%d", mapEntries(s.Size)),
 		"--lb-reflector-wait-time=" + reflectorWait(s).String(),
-		"--bpf-lb-sock-hostns-only=false", "--cgroup-root=" + s.Cgroup,
+		"--bpf-lb-sock-hostns-only=false", "--cgroup-root=" + in(ciliumCgroup),
 		"--lib-dir=" + in(ciliumLibrary), "--state-dir=" + in(ciliumState), "--bpf-root=" + in(ciliumBPF),
 		"--socket-path=" + in(filepath.Join(ciliumState, "cilium.sock")),
 		"--prometheus-serve-addr=" + ciliumMetrics,
@@ -151,18 +156,26 @@ func (ebpf) Notes(s scenarios.Settings) []string {
 	return append(notes, "Datapath tc: packets that reach the node through a device are translated there. To Cilium the client is not one of its pods: the source address is translated too, as that of traffic from outside.")
 }
 
+// The agent's metrics.
 const (
-	// ciliumSyncs is the agent's histogram of how long it took to write one
-	// object to the kernel, ciliumErrors how many it could not write.
+	// ciliumSyncs is a histogram of how long it took to write one object to
+	// the kernel, ciliumErrors how many it could not write.
 	ciliumSyncs  = "cilium_reconciler_duration_seconds"
 	ciliumErrors = "cilium_reconciler_errors_current"
+	// ciliumEndpoints counts endpoints by state. The node itself is one: when
+	// it is ready, all programs are attached.
+	ciliumEndpoints = "cilium_endpoint_state"
 	// ciliumModule is the part of the agent whose objects are frontends.
 	ciliumModule = "loadbalancer-reconciler"
 )
 
 // Syncs adds up what the agent spent on frontends.
 func (ebpf) Syncs(metrics map[string]*dto.MetricFamily) clusters.Syncs {
-	return sum(metrics[ciliumSyncs], func(labels map[string]string) bool {
-		return strings.HasSuffix(labels["module_id"], ciliumModule)
-	})
+	frontends := func(labels map[string]string) bool { return strings.HasSuffix(labels["module_id"], ciliumModule) }
+	s := sum(metrics[ciliumSyncs], frontends)
+	s.Failing = int(gauge(metrics[ciliumErrors], frontends))
+	ready := gauge(metrics[ciliumEndpoints], func(labels map[string]string) bool { return labels["endpoint_state"] == "ready" })
+	others := gauge(metrics[ciliumEndpoints], func(labels map[string]string) bool { return labels["endpoint_state"] != "ready" })
+	s.Unsettled = ready == 0 || others > 0
+	return s
 }

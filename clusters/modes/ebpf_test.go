@@ -48,21 +48,33 @@ func TestMapEntries(t *testing.T) {
 	}
 }
 
-// Only what was spent on frontends counts.
+// Only what was spent on frontends counts, and the agent has settled when the
+// node is ready.
 func TestEBPFSyncs(t *testing.T) {
-	metric := func(module string, count uint64, sum float64) *dto.Metric {
+	histogram := func(module string, count uint64, sum float64) *dto.Metric {
 		return &dto.Metric{
 			Label:     []*dto.LabelPair{{Name: new("module_id"), Value: &module}},
 			Histogram: &dto.Histogram{SampleCount: &count, SampleSum: &sum},
 		}
 	}
-	got := ebpf{}.Syncs(map[string]*dto.MetricFamily{ciliumSyncs: {Metric: []*dto.Metric{
-		metric("agent.controlplane.loadbalancer."+ciliumModule, 10, 0.25), metric("agent.datapath.sysctl", 7, 1),
-	}}})
-	if want := (clusters.Syncs{Count: 10, Duration: 250 * time.Millisecond}); got != want {
+	gauge := func(label, value string, n float64) *dto.Metric {
+		return &dto.Metric{Label: []*dto.LabelPair{{Name: &label, Value: &value}}, Gauge: &dto.Gauge{Value: &n}}
+	}
+	const frontends = "agent.controlplane." + ciliumModule
+	metrics := map[string]*dto.MetricFamily{
+		ciliumSyncs:     {Metric: []*dto.Metric{histogram(frontends, 10, 0.25), histogram("agent.datapath.sysctl", 7, 1)}},
+		ciliumErrors:    {Metric: []*dto.Metric{gauge("module_id", frontends, 3), gauge("module_id", "agent.datapath.sysctl", 2)}},
+		ciliumEndpoints: {Metric: []*dto.Metric{gauge("endpoint_state", "ready", 1), gauge("endpoint_state", "regenerating", 0)}},
+	}
+	got := ebpf{}.Syncs(metrics)
+	if want := (clusters.Syncs{Count: 10, Duration: 250 * time.Millisecond, Failing: 3}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := (ebpf{}).Syncs(nil); got != (clusters.Syncs{}) {
+	metrics[ciliumEndpoints].Metric[1] = gauge("endpoint_state", "regenerating", 1)
+	if got := (ebpf{}).Syncs(metrics); !got.Unsettled {
+		t.Error("settled while an endpoint is regenerated")
+	}
+	if got := (ebpf{}).Syncs(nil); got != (clusters.Syncs{Unsettled: true}) {
 		t.Errorf("without metrics: %+v", got)
 	}
 }

@@ -57,23 +57,6 @@ func (kubeproxy) Syncs(metrics map[string]*dto.MetricFamily) clusters.Syncs {
 	return sum(metrics[syncMetric], func(labels map[string]string) bool { return labels["ip_family"] != "IPv6" })
 }
 
-// sum adds up the histograms of a family whose labels are wanted. The family
-// may be nil.
-func sum(family *dto.MetricFamily, wanted func(labels map[string]string) bool) clusters.Syncs {
-	var s clusters.Syncs
-	for _, m := range family.GetMetric() {
-		labels := map[string]string{}
-		for _, l := range m.GetLabel() {
-			labels[l.GetName()] = l.GetValue()
-		}
-		if wanted(labels) {
-			s.Count += m.GetHistogram().GetSampleCount()
-			s.Duration += time.Duration(m.GetHistogram().GetSampleSum() * float64(time.Second))
-		}
-	}
-	return s
-}
-
 // configure returns a KubeProxyConfiguration for the mode. Every setting that
 // has other defaults in other modes is set here, so that the modes differ in
 // nothing but the mode.
