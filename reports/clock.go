@@ -17,7 +17,7 @@ type Environment struct {
 // unitOfTimes says what a second is.
 func (e Environment) unitOfTimes() string {
 	if e.Clock == results.InstructionClock {
-		return "Instruction clock: times count the instructions of the virtual machine, 1 ns each. They are the same on a busy machine and a quiet one, and are not comparable with times of a wall clock."
+		return "Instruction clock: times count the instructions of the virtual machine, 1 ns each. They hardly depend on how busy the machine is, and are not comparable with times of a wall clock."
 	}
 	return "Wall clock: times are those of the machine's monotonic clock."
 }

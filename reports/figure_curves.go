@@ -13,16 +13,17 @@ const curveReading = "The x axis spreads the tail: each step from p90 to p99 to 
 	"Lower is faster, and a curve that stays flat has no tail. A curve ends where fewer than ten samples lie beyond, or among time-outs. All panels have the same axes."
 
 func pathCurves(s *sheet) (*figure, error) {
-	return s.curves("path-curves", "First packet inside the node, by percentile", results.Path)
+	return s.curves("path-curves", "First packet inside the node, by percentile", s.aboutSocket(), results.Path)
 }
 
 func connectCurves(s *sheet) (*figure, error) {
-	return s.curves("connect-curves", "Time to open a connection, by percentile", results.Connect)
+	return s.curves("connect-curves", "Time to open a connection, by percentile", "", results.Connect)
 }
 
-// curves draws the percentiles of a metric, a panel for each point.
-func (s *sheet) curves(id, title, metric string) (*figure, error) {
-	f := &figure{ID: s.id(id), Title: title, Reading: curveReading, Table: table{Head: curveHead()}}
+// curves draws the percentiles of a metric, a panel for each point. first is
+// what must be read first.
+func (s *sheet) curves(id, title, first, metric string) (*figure, error) {
+	f := &figure{ID: s.id(id), Title: title, Reading: first + curveReading, Table: table{Head: curveHead()}}
 	var charts []*chart.Chart
 	for _, p := range s.points {
 		charts = append(charts, s.curve(metric, s.sizeName(p), p))
@@ -133,7 +134,7 @@ func quoted(d *stats.Distribution, q float64) string {
 func pathPositions(s *sheet) (*figure, error) {
 	f := &figure{
 		ID: s.id("path-positions"), Title: "First packet inside the node, by the Service's place among the rules",
-		Reading: "Services are sorted by the order in which the kernel compares a new packet with them, and cut into tenths: 1 is compared first. " +
+		Reading: s.aboutSocket() + "Services are sorted by the order in which the kernel compares a new packet with them, and cut into tenths: 1 is compared first. " +
 			"A line that rises belongs to a mode that tries one rule after the other; there, a packet to a pod IP, which fits no rule, walks past all of them as one to the last Service does. " +
 			"A mode that looks Services up in a table has no such order; its three points are the first, middle and last Services by address, and should be level. Points are medians of all blocks.",
 		Table: table{Head: []string{"point", "mode", "first Services", "middle Services", "last Services", "pod IPs", "tenth 1", "tenth 5", "tenth 10"}},

@@ -130,7 +130,7 @@ const logLog = "Both axes are logarithmic; bars are 95% intervals over blocks. "
 func pathScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "path-scaling", Title: "Time of a connection's first packet inside the node, by size",
-		Reading: "A line that rises says that the mode pays for the number of Services, a level one that it does not. " + logLog,
+		Reading: s.aboutSocket() + "A line that rises says that the mode pays for the number of Services, a level one that it does not. " + logLog,
 	}, []panel{{"path.p50", "Median"}, {"path.p99", "99th percentile"}}, true)
 }
 

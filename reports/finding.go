@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,8 +90,9 @@ func (c claim) sentences(s *scenario, p results.Point, rows []Row) []string {
 		case r.Ratio.Known():
 			others = append(others, *r)
 		case r.Verdict == NotComparable:
-			texts = append(texts, fmt.Sprintf("%s%s and %s are not comparable by %s (%s and %s): see its warnings.",
-				at, s.label(mode), s.label(s.baseline), c.metric, estimate(*r), estimate(*base)))
+			reason := strings.TrimPrefix(cmp.Or(r.unlike(s.where(p, s.baseline)), "see its warnings"), noRatio)
+			texts = append(texts, fmt.Sprintf("%s%s and %s are not comparable by %s (%s and %s): %s.",
+				at, s.label(mode), s.label(s.baseline), c.metric, estimate(*r), estimate(*base), reason))
 		}
 	}
 	if len(others) > 0 {

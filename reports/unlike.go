@@ -7,12 +7,15 @@ import (
 	"svcbench/scenarios"
 )
 
+// noRatio begins every reason why there is no ratio.
+const noRatio = "no ratio: "
+
 // The reasons why numbers of one name are no ratio: they are of different
 // things.
 const (
-	unlikeSyncs = "no ratio: kube-proxy counts and times syncs of its rules, Cilium single addresses of Services"
-	unlikeRules = "no ratio: rules and what belongs to them are other things than entries of Cilium's maps"
-	unlikePath  = "no ratio: the socket datapath translates inside connect(), before a packet reaches the node; compare connect.syscall"
+	unlikeSyncs = noRatio + "kube-proxy counts and times syncs of its rules, Cilium single addresses of Services"
+	unlikeRules = noRatio + "rules and what belongs to them are other things than entries of Cilium's maps"
+	unlikePath  = noRatio + "the socket datapath translates inside connect(), before a packet reaches the node; compare connect.syscall"
 )
 
 // unlike says why the row's number is not of the same thing as that of the
@@ -33,6 +36,17 @@ func (r *Row) unlike(baseline Where) string {
 func isCilium(w Where) bool { return w.Mode == string(scenarios.EBPF) }
 
 func isSocket(w Where) bool { return isCilium(w) && w.Variant == string(scenarios.DatapathSocket) }
+
+// aboutSocket is what readers of a figure of the path must know where a mode
+// translates before it; "" where none does.
+func (s *scenario) aboutSocket() string {
+	for _, mode := range s.modes {
+		if isSocket(s.where(results.Point{}, mode)) {
+			return s.label(mode) + " translates before that, inside connect(): here is forwarding alone. "
+		}
+	}
+	return ""
+}
 
 // remarkOn is what the title of a metric must say where these modes are
 // compared by it; "" if that is nothing.

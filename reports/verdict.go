@@ -77,9 +77,9 @@ func (r *Row) compare(m, base *measure, baseline Where) {
 	}
 	ratio, ok := stats.MedianRatio(ours, theirs)
 	if !ok {
-		reason := "no ratio: no block has this number of both modes"
+		reason := noRatio + "no block has this number of both modes"
 		if len(ours) > 0 {
-			reason = "no ratio: a value is 0"
+			reason = noRatio + "a value is 0"
 		}
 		r.Warnings = append(r.Warnings, reason)
 		return
@@ -127,9 +127,9 @@ func incomparable(m, base *measure) string {
 	}{{m, "this mode"}, {base, "the baseline"}} {
 		switch {
 		case side.bounded(), len(side.blocks) == 0:
-			return "no ratio: the number of " + side.name + " is a lower bound in at least one block"
+			return noRatio + "the number of " + side.name + " is a lower bound in at least one block"
 		case float64(side.errors) > TolerableErrors*float64(side.errors+side.samples):
-			return fmt.Sprintf("no ratio: more than %g%% of the attempts of %s failed", 100*TolerableErrors, side.name)
+			return fmt.Sprintf(noRatio+"more than %g%% of the attempts of %s failed", 100*TolerableErrors, side.name)
 		}
 	}
 	return ""
