@@ -48,6 +48,9 @@ func (a *attempt) connect() error {
 	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
 		return err
 	}
+	if err := askForErrors(fd); err != nil {
+		return err
+	}
 	a.start = agent.Now()
 	if err := unix.Connect(fd, &a.target.address); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		return err

@@ -120,7 +120,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		for _, event := range events {
 			if a := l.byFD[int(event.Tag)]; a != nil { // not dropped by an earlier callback
-				l.settle(a, a.proceed())
+				l.settle(a, l.hear(a, event))
 			}
 		}
 		l.expire()
@@ -181,6 +181,15 @@ func (l *Loop) start(t *Target) {
 		}
 	}
 	l.settle(a, err)
+}
+
+// hear does what can be done now that something happened on the socket.
+func (l *Loop) hear(a *attempt, event poll.Event) error {
+	err := a.proceed()
+	if errors.Is(err, errPending) && event.Failed() {
+		return told(a.fd)
+	}
+	return err
 }
 
 // begin begins an attempt by the protocol of its target.
