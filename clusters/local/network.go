@@ -146,6 +146,13 @@ func (n *network) route() error {
 		{n.backend, everything, nodeBackend.Addr()},
 		{n.control, everything, nodeControl.Addr()},
 		{n.node, podRange, backendAddr.Addr()},
+		// As on any node, what is for nobody here has a way out. Without one,
+		// packets for a Service without endpoints would be dropped before a
+		// proxy's rule could refuse them.
+		{n.node, everything, backendAddr.Addr()},
+		// As a node's default route would, this takes what no proxy has
+		// translated through the rules for forwarded packets: some refuse it.
+		{n.node, serviceRange, backendAddr.Addr()},
 	} {
 		if err := addRoute(r.ns, &netlink.Route{Dst: ipNet(r.dst), Gw: r.via.AsSlice()}); err != nil {
 			return fmt.Errorf("route %v in %s: %w", r.dst, r.ns.Name(), err)
