@@ -188,7 +188,7 @@ func TestDocsCommands(t *testing.T) {
 			t.Errorf("docs/cli.md does not explain %q", cmd.CommandPath())
 		}
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-			if f.Name != "help" && !strings.Contains(string(page), "--"+f.Name) && !strings.Contains(string(page), "`-"+f.Shorthand+" ") {
+			if f.Name != "help" && !f.Hidden && !strings.Contains(string(page), "--"+f.Name) && !strings.Contains(string(page), "`-"+f.Shorthand+" ") {
 				t.Errorf("docs/cli.md does not explain %s --%s", cmd.CommandPath(), f.Name)
 			}
 		})
