@@ -11,6 +11,7 @@ import (
 	"svcbench/internal/agent/path"
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
+	"svcbench/scenarios"
 )
 
 // attachPath attaches the path probe to the node. That the node cannot take
@@ -58,7 +59,13 @@ func collectPath(ctx context.Context, f *inFlight) error {
 		return err
 	}
 	f.doubt(samples)
+	if f.translatesInClient() {
+		f.note("path: packets for Services are translated before they enter the node; those for pods are counted with them")
+	}
 	byClass, strangers := f.sortPath(samples, f.warmups)
+	if f.translatesInConnect() {
+		f.note("packets leave the client with the address of a pod, so that the path has one class: connections to Services and to pods cannot be told apart there")
+	}
 	if strangers > 0 {
 		f.warn(results.Path, "%d samples were to addresses that are neither Services nor pods; they are left out", strangers)
 	}
@@ -80,6 +87,19 @@ func (f *inFlight) doubt(s path.Samples) {
 			f.warn(results.Path, "%d of %d connections %s", d.n, s.Entered, d.what)
 		}
 	}
+}
+
+// translatesInConnect reports whether packets carry the address of a pod when
+// they leave the client.
+func (f *inFlight) translatesInConnect() bool {
+	return f.trial.mode == scenarios.EBPF && f.trial.scenario.EBPF.Datapath == scenarios.DatapathSocket
+}
+
+// translatesInClient reports whether what a client sends is on its way to a pod
+// already when it enters the node. A packet for a Service then looks like any
+// other, and fares like it.
+func (f *inFlight) translatesInClient() bool {
+	return f.trial.mode == scenarios.EBPF && f.trial.scenario.EBPF.Datapath == scenarios.DatapathSocket
 }
 
 // sortPath sorts samples, without those of the first warmups connections, by
@@ -108,8 +128,13 @@ func (f *inFlight) sortPath(s path.Samples, warmups int) (byClass map[string]dis
 		switch {
 		case ok:
 			add(class, ns)
+		case f.population.IsPod(dst) && f.translatesInConnect():
+			add(results.ClassAll, ns)
 		case f.population.IsPod(dst):
 			add(results.ClassDirect, ns)
+			if f.translatesInClient() {
+				add(results.ClassAll, ns)
+			}
 		default:
 			strangers++
 		}
