@@ -85,6 +85,9 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 	if err != nil {
 		return Program{}, failure.New(failure.Environment, err, "`make setup` installs clang 19 where Debian's packages are")
 	}
+	if strings.HasPrefix(s.Dir, "/run/") || strings.HasPrefix(s.Dir, "/var/run/") {
+		return Program{}, failure.New(failure.Environment, fmt.Errorf("files of the trial are in %s, and cilium-agent gets a /run of its own", s.Dir), "choose another folder with TMPDIR")
+	}
 	use := EmptyCgroup
 	if s.EBPF.Datapath == scenarios.DatapathSocket {
 		use = ClientCgroup
@@ -97,6 +100,8 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 		Copies: map[string]string{filepath.Join(s.Assets, "bpf"): filepath.Join(ciliumLibrary, "bpf")},
 		Mounts: []Mount{
 			{Type: "bpf", Source: "bpf", Target: filepath.Join(s.Dir, ciliumBPF)},
+			// Its sockets are below /run, whatever it is told.
+			{Type: "tmpfs", Source: "tmpfs", Target: "/run"},
 			// It must find a mount of its own where it looks for the cgroup:
 			// to a folder inside another's it would mount the root of the
 			// hierarchy, and translate for every process of the machine.
@@ -132,7 +137,6 @@ func ciliumFlags(s Settings) []string {
 		"--lb-reflector-wait-time=" + reflectorWait(s).String(),
 		"--bpf-lb-sock-hostns-only=false", "--cgroup-root=" + in(ciliumCgroup),
 		"--lib-dir=" + in(ciliumLibrary), "--state-dir=" + in(ciliumState), "--bpf-root=" + in(ciliumBPF),
-		"--socket-path=" + in(filepath.Join(ciliumState, "cilium.sock")),
 		"--prometheus-serve-addr=" + ciliumMetrics,
 		"--metrics=+" + ciliumSyncs + " +" + ciliumErrors,
 	}
