@@ -22,8 +22,12 @@ type udpSockets struct {
 
 func newUDPSockets(spec Spec) *udpSockets {
 	cookies := datagram.NewCookies()
+	sources := make([]datagram.Source, len(spec.Targets))
+	for i := range sources { // probes connect at the same time
+		sources[i] = datagram.NewSource(datagram.Upper)
+	}
 	return &udpSockets{
-		targets: spec.addresses(), sources: make([]datagram.Source, len(spec.Targets)),
+		targets: spec.addresses(), sources: sources,
 		opener: datagram.NewOpener(),
 		first:  cookies.Next() &^ (2*maxAttempts - 1), // so that counting on carries nothing into the highest bit
 	}

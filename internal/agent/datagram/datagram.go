@@ -20,22 +20,37 @@ import (
 const (
 	// firstPort is the first port that no system service has.
 	firstPort = 1024
-	ports     = 1<<16 - firstPort
+	ports     = (1<<16 - firstPort) / 2
 	// step is the time in which the ports move on by one. At up to 1000
-	// connections a second to one target a port comes back after 64 s, also
-	// if agents that know nothing of each other make them.
+	// connections a second to one target a port comes back after 32 s, also
+	// if one agent after the other makes them: conntrack has forgotten it.
 	step = time.Millisecond
 )
 
-// Source chooses the source ports of connections to one target. The zero value
-// is ready.
-type Source struct{ last int64 }
+// Half is half of the ports. Two agents that connect to one target at the same
+// time must not have the same, lest they choose the same port.
+type Half uint16
+
+// The halves.
+const (
+	Lower Half = firstPort
+	Upper Half = firstPort + ports
+)
+
+// Source chooses the source ports of connections to one target.
+type Source struct {
+	half Half
+	last int64
+}
+
+// NewSource returns a Source of ports in that half.
+func NewSource(half Half) Source { return Source{half: half} }
 
 // Next returns the port for a connection that begins now, in ns of
 // CLOCK_MONOTONIC.
 func (s *Source) Next(now int64) uint16 {
 	s.last = max(s.last+1, now/step.Nanoseconds())
-	return uint16(firstPort + s.last%ports)
+	return uint16(int64(s.half) + s.last%ports)
 }
 
 // Cookies gives every question another cookie.

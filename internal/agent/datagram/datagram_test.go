@@ -10,40 +10,42 @@ import (
 	"svcbench/internal/agent/datagram"
 )
 
-// Ports to one target do not come back for a minute, nor do those of an agent
-// that begins later.
+// Ports to one target do not come back for half a minute, nor do those of an
+// agent that begins later.
 func TestPortsComeBackLate(t *testing.T) {
 	begin := (100 * time.Hour).Nanoseconds()
 	used := map[uint16]int64{}
-	var first, second datagram.Source
+	first, second := datagram.NewSource(datagram.Lower), datagram.NewSource(datagram.Lower)
 	use := func(s *datagram.Source, at int64) {
 		port := s.Next(at)
 		if port < 1024 {
 			t.Fatalf("port %d belongs to the system", port)
 		}
-		if before, ok := used[port]; ok && time.Duration(at-before) < time.Minute {
+		if before, ok := used[port]; ok && time.Duration(at-before) < 30*time.Second {
 			t.Fatalf("port %d comes back after %v", port, time.Duration(at-before))
 		}
 		used[port] = at
 	}
 	at := begin
-	for ; at < begin+(40*time.Second).Nanoseconds(); at += time.Millisecond.Nanoseconds() {
+	for ; at < begin+(25*time.Second).Nanoseconds(); at += time.Millisecond.Nanoseconds() {
 		use(&first, at)
 	}
-	for ; at < begin+(90*time.Second).Nanoseconds(); at += (5 * time.Millisecond).Nanoseconds() {
+	for ; at < begin+(80*time.Second).Nanoseconds(); at += (5 * time.Millisecond).Nanoseconds() {
 		use(&second, at)
 	}
 }
 
 func TestPortsInABurst(t *testing.T) {
-	var s datagram.Source
 	used := map[uint16]bool{}
-	for range 60_000 {
-		port := s.Next(1)
-		if used[port] {
-			t.Fatalf("port %d was given out twice", port)
+	for _, half := range []datagram.Half{datagram.Lower, datagram.Upper} {
+		s := datagram.NewSource(half)
+		for range 32_000 {
+			port := s.Next(1)
+			if used[port] || port < 1024 {
+				t.Fatalf("port %d is the system's, or was given out before", port)
+			}
+			used[port] = true
 		}
-		used[port] = true
 	}
 }
 

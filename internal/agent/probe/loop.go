@@ -61,6 +61,7 @@ func (l *Loop) Add(t *Target) error {
 		return err
 	}
 	t.address = unix.SockaddrInet4{Port: int(t.Addr.Port()), Addr: t.Addr.Addr().As4()}
+	t.source = datagram.NewSource(datagram.Lower)
 	t.active, t.next = true, agent.Now()
 	l.due.push(t)
 	return nil
