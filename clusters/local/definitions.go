@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,14 +21,7 @@ const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 // define makes the custom resources that the proxy needs, and returns when the
 // API server serves them.
 func (c *cluster) define(ctx context.Context) error {
-	folder := c.proxy.program.Definitions
-	if folder == "" {
-		return nil
-	}
-	files, err := yamlFiles(folder)
-	if err != nil {
-		return fmt.Errorf("read custom resources: %w", err)
-	}
+	files := c.proxy.program.Definitions
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not established after %v", patience))
 	defer cancel()
 	all, ctx := errgroup.WithContext(ctx)
@@ -44,19 +35,6 @@ func (c *cluster) define(ctx context.Context) error {
 		})
 	}
 	return all.Wait()
-}
-
-func yamlFiles(folder string) (files []string, err error) {
-	err = filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".yaml") {
-			files = append(files, path)
-		}
-		return err
-	})
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s holds no YAML file", folder)
-	}
-	return files, err
 }
 
 // defineOne makes one custom resource and waits until it is established.

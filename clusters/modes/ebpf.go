@@ -111,7 +111,7 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 			{Source: "/proc/sys/kernel", Target: "/proc/sys/kernel", ReadOnly: true},
 		},
 		Cgroup:      use,
-		Definitions: filepath.Join(s.Assets, "crds"),
+		Definitions: ciliumDefinitions(filepath.Join(s.Assets, "crds")),
 		Config:      strings.Join(args, "\n") + "\n",
 		Metrics:     ciliumMetrics,
 	}, nil
@@ -128,7 +128,8 @@ func ciliumFlags(s Settings) []string {
 		"--devices=" + strings.Join([]string{s.ClientLink, s.BackendLink}, ","), "--direct-routing-device=" + s.BackendLink,
 		"--ipam=kubernetes", "--identity-allocation-mode=crd",
 		"--enable-ipv4-masquerade=false",
-		"--enable-policy=never", "--enable-l7-proxy=false", "--enable-envoy-config=false", "--enable-hubble=false",
+		"--enable-policy=never", "--enable-k8s-networkpolicy=false", "--enable-cilium-network-policy=false", "--enable-cilium-clusterwide-network-policy=false",
+		"--disable-endpoint-crd=true", "--enable-l7-proxy=false", "--enable-envoy-config=false", "--enable-hubble=false",
 		"--enable-health-checking=false", "--enable-endpoint-health-checking=false",
 		// As kube-proxy does, cluster IPs also answer to packets from outside
 		// the node.
@@ -139,6 +140,19 @@ func ciliumFlags(s Settings) []string {
 		"--lib-dir=" + in(ciliumLibrary), "--state-dir=" + in(ciliumState), "--bpf-root=" + in(ciliumBPF),
 		"--prometheus-serve-addr=" + ciliumMetrics,
 		"--metrics=+" + ciliumSyncs + " +" + ciliumErrors,
+	}
+}
+
+// ciliumDefinitions are the custom resources for which the agent waits when it
+// is run with these flags (pkg/k8s/synced/crd.go). Each makes the API server
+// work for seconds, on the processors that are measured.
+func ciliumDefinitions(folder string) []string {
+	return []string{
+		filepath.Join(folder, "v2", "ciliumidentities.yaml"),
+		filepath.Join(folder, "v2", "ciliumnodes.yaml"),
+		filepath.Join(folder, "v2", "ciliumloadbalancerippools.yaml"),
+		filepath.Join(folder, "v2alpha1", "ciliumpodippools.yaml"),
+		filepath.Join(folder, "v2alpha1", "ciliuml2announcementpolicies.yaml"),
 	}
 }
 

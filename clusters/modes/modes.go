@@ -87,9 +87,9 @@ type Program struct {
 	Mounts []Mount
 	// Cgroup says what it needs Settings.Cgroup for.
 	Cgroup CgroupUse
-	// Definitions is a folder of YAML files with CustomResourceDefinitions
-	// that must be established before it starts.
-	Definitions string
+	// Definitions are YAML files with CustomResourceDefinitions that must be
+	// established before it starts.
+	Definitions []string
 	// Config is the complete configuration, for the record.
 	Config string
 	// Metrics is where it answers "GET /metrics" at the node.
