@@ -52,7 +52,7 @@ func instrumentNotes() []methodNote {
 			"programming.add is the time from sending the write to the start of the first connection that reached a new endpoint; programming.remove to the start of the last connection that still reached a removed one, 0 if none did after the write. A change that traffic had not seen when observation ended is censored with the time until then. A change whose write failed is counted as an error. The resolution is one millisecond. The probes are load themselves, a thousand connections a second for each change under way, so that a mode that takes longer is probed for longer.",
 		}},
 		{[]string{results.ColdStart}, "coldstart", []string{
-			"The time from executing the proxy on a full population to the moment when every sampled Service, the first, the middle, the last and some drawn at random, has been answered by its own endpoints.",
+			"The time from executing the proxy on a full population to the moment when every sampled Service, the first, the middle, the last and some drawn at random, has been answered by its own endpoints. Cilium's agent compiles its BPF programs with clang at every start; that is part of the time, and of its CPU time.",
 		}},
 		{[]string{"proxy", "rules", results.PopulateRate}, "proxy and rules: what a mode costs", []string{
 			"proxy.cpu.seconds is user and system time of the proxy and of the programs it ran and waited for, from its start to the end of the trial; coldstart and churn are parts of it. proxy.rss.max is the largest resident set of the proxy's own process. populate.rate is API objects written per second, by the trials that wrote a population; it says how busy the machine was, not how good a mode is.",

@@ -56,6 +56,8 @@ func (s *scenario) remarkOn(metric string) string {
 		switch w := s.where(results.Point{}, mode); {
 		case isDirect(metric) && mode == string(scenarios.IPTables):
 			remarks = append(remarks, "no floor in iptables mode: compared with the rules of all Services")
+		case isCilium(w) && (metric == results.ColdStart || metric == results.ProxyCPU):
+			remarks = append(remarks, s.label(mode)+": with compiling its BPF programs")
 		case isCilium(w) && metric == results.Rules+"count":
 			remarks = append(remarks, s.label(mode)+": entries of the map of Services")
 		case isCilium(w) && metric == results.ProxySyncFirst:
