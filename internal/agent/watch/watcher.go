@@ -89,6 +89,9 @@ func (w *Watcher) Close() error {
 
 // register makes room for the answers to a watch, and cancels it with ctx.
 func (w *Watcher) register(ctx context.Context, id int, p *pending) error {
+	if ctx.Err() != nil { // AfterFunc would find out, but perhaps later than the agent answers
+		return context.Cause(ctx)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
