@@ -66,8 +66,8 @@ func verifyCorrect(ctx context.Context, f *inFlight) error {
 	if err := f.describeEmpty(ctx, found); err != nil {
 		return err
 	}
-	if !f.balances() {
-		f.note("balance was not tested: the scheduler %s may lead one client always to the same endpoint", f.trial.scenario.IPVS.Scheduler)
+	if why := f.prefers(); why != "" {
+		f.note("balance was not tested: %s", why)
 		return nil
 	}
 	balance, err := testBalance(targets, result)
@@ -139,19 +139,25 @@ func correctAttempts(targets, endpoints int) int {
 	return min(correctEach*endpoints, max(correctConnections/max(1, targets), correctLeast))
 }
 
-// balances reports whether the mode spreads the connections of one client over
-// all endpoints. Some schedulers of IPVS choose by the client's or by the
-// Service's address alone, or fill one endpoint before the next.
-func (f *inFlight) balances() bool {
-	if f.trial.mode != scenarios.IPVS {
-		return true
+// prefers returns why the mode does not spread the connections of one client
+// over all endpoints; empty if it does. Some schedulers of IPVS choose by the
+// client's or by the Service's address alone, or fill one endpoint before the
+// next. (kube-proxy has mh use the client's port too.)
+func (f *inFlight) prefers() string {
+	s := f.trial.scenario
+	switch {
+	case f.trial.mode == scenarios.IPVS && slices.Contains([]string{"sh", "dh", "lblc", "lblcr", "fo", "ovf"}, s.IPVS.Scheduler):
+		return "the scheduler " + s.IPVS.Scheduler + " may lead one client always to the same endpoint"
+	case f.translatesInClient() && s.Population.Protocol == scenarios.UDP:
+		// bpf_sock.c, sock_select_slot
+		return "in its data path socket, Cilium chooses the endpoint of a UDP socket by the kernel's number for the socket, and those of one client may have much in common"
 	}
-	return !slices.Contains([]string{"sh", "mh", "dh", "lblc", "lblcr", "fo", "ovf"}, f.trial.scenario.IPVS.Scheduler)
+	return ""
 }
 
 // seen is how many different endpoints of a Service must have answered.
 func (f *inFlight) seen() int {
-	if !f.balances() {
+	if f.prefers() != "" {
 		return 1
 	}
 	return seenAtMost

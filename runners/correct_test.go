@@ -170,11 +170,29 @@ func TestWhoBalances(t *testing.T) {
 		seen      int
 	}{
 		{scenarios.NFTables, "", seenAtMost}, {scenarios.NFTables, "sh", seenAtMost},
-		{scenarios.IPVS, "", seenAtMost}, {scenarios.IPVS, "wlc", seenAtMost}, {scenarios.IPVS, "sh", 1}, {scenarios.IPVS, "mh", 1},
+		{scenarios.IPVS, "", seenAtMost}, {scenarios.IPVS, "wlc", seenAtMost}, {scenarios.IPVS, "sh", 1}, {scenarios.IPVS, "mh", seenAtMost},
 	} {
 		f := &inFlight{trial: Trial{mode: test.mode, scenario: &scenarios.Scenario{IPVS: scenarios.IPVSSettings{Scheduler: test.scheduler}}}}
 		if got := f.seen(); got != test.seen {
 			t.Errorf("%s with %q: %d endpoints must answer, want %d", test.mode, test.scheduler, got, test.seen)
+		}
+	}
+}
+
+// By which number Cilium chooses is no matter of chance in one case alone.
+func TestSocketsPrefer(t *testing.T) {
+	for _, test := range []struct {
+		protocol scenarios.Protocol
+		datapath scenarios.Datapath
+		seen     int
+	}{
+		{scenarios.UDP, scenarios.DatapathSocket, 1}, {scenarios.UDP, scenarios.DatapathTC, seenAtMost}, {scenarios.TCP, scenarios.DatapathSocket, seenAtMost},
+	} {
+		f := &inFlight{trial: Trial{mode: scenarios.EBPF, scenario: &scenarios.Scenario{
+			Population: scenarios.Population{Protocol: test.protocol}, EBPF: scenarios.EBPFSettings{Datapath: test.datapath},
+		}}}
+		if got := f.seen(); got != test.seen {
+			t.Errorf("%s in %s: %d endpoints must answer, want %d", test.protocol, test.datapath, got, test.seen)
 		}
 	}
 }
