@@ -21,9 +21,9 @@ import (
 
 const apiPort = "6443"
 
-// patience is how long the control plane may take to answer: some ten times
-// what it takes on two busy cores.
-const patience = 90 * time.Second
+// patience is how long the control plane may take to answer: some thirty times
+// what it takes on two busy cores, because an emulated processor takes ten.
+const patience = 5 * time.Minute
 
 // lessGarbageCollection is the environment of the control plane. It shares the
 // processors with what is measured, and a young process whose heap grows with

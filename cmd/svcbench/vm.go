@@ -74,7 +74,7 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 	}
 	display := r.showing.display(streams)
 	defer display.Close()
-	inside, err := r.inside(ctx, streams, display, dir, commandLine(cmd, args))
+	inside, err := r.inside(ctx, streams, display, dir, commandLine(cmd, args), modesOfAll(chosen))
 	if err != nil {
 		return out, err
 	}
@@ -127,8 +127,8 @@ func newMachine(ctx context.Context, spec vm.Spec, work string, display progress
 
 // inside is what the svcbench in the virtual machine is told; Facts are for
 // the caller to add.
-func (r *running) inside(ctx context.Context, streams Streams, display progress.Display, dir, command string) (inVM, error) {
-	options, err := r.programs.options(ctx, display)
+func (r *running) inside(ctx context.Context, streams Streams, display progress.Display, dir, command string, modes []scenarios.Mode) (inVM, error) {
+	options, err := r.programs.options(ctx, display, modes...)
 	if err != nil {
 		return inVM{}, err
 	}
@@ -141,6 +141,24 @@ func (r *running) inside(ctx context.Context, streams Streams, display progress.
 		i.Width = streams.Width()
 	}
 	return i, nil
+}
+
+// modesOfAll are the modes that scenarios ask for, any of which may run in the
+// virtual machine.
+func modesOfAll(chosen []scenarios.Scenario) []scenarios.Mode {
+	var all []scenarios.Mode
+	for _, s := range chosen {
+		modes := s.Modes
+		if len(modes) == 0 {
+			modes = scenarios.Modes()
+		}
+		for _, m := range modes {
+			if !slices.Contains(all, m) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
 }
 
 // job is the job of the guest.
