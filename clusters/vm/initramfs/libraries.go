@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,7 @@ func WithLibraries(programs []string) ([]string, error) {
 // needsOf returns the paths of what one file names.
 func needsOf(file string) ([]string, error) {
 	f, err := elf.Open(file)
-	if _, other := errors.AsType[*elf.FormatError](err); other {
+	if _, other := errors.AsType[*elf.FormatError](err); other || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, nil
 	}
 	if err != nil {
