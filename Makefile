@@ -19,13 +19,16 @@ OUT := runs
 BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build components test lint verify generate bench bench-all report clean
+.PHONY: help setup setup-test setup-vm build components test lint verify generate bench bench-all report clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install missing system packages (root), or print the command that does
 	@hack/setup.sh
+
+setup-vm: ## install also what virtual machines need (svcbench run --vm)
+	@hack/setup.sh vm
 
 setup-test:
 	@hack/setup.sh test

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs the packages svcbench needs at run time: the programs through which
 # kube-proxy programs the kernel, and the compiler that Cilium runs; with the
-# argument "test" also the C compiler that the race detector needs. Says nothing
-# when none is missing. Without root, or without apt-get, it prints what to do
+# argument "test" also the C compiler that the race detector needs; with the
+# argument "vm" what virtual machines need (svcbench run --vm). Says nothing when
+# none is missing. Without root, or without apt-get, it prints what to do
 # and fails.
 set -eu
 
@@ -19,6 +20,15 @@ iproute2 ip
 util-linux unshare mount
 clang-19 clang-19
 '
+if [ "${1:-}" = vm ]; then
+	# depmod indexes the modules of a kernel that is only unpacked.
+	needs="$needs
+qemu-system-x86 qemu-system-x86_64
+kmod depmod modprobe
+xz-utils xz
+zstd zstd
+"
+fi
 
 missing_programs=''
 missing_packages=''

@@ -86,7 +86,7 @@ func New(ctx context.Context, o Options) (_ *Machine, err error) {
 		}
 	}()
 	if m.qemu, err = process.LookPath(emulator); err != nil {
-		return nil, failure.New(failure.Environment, fmt.Errorf("find QEMU: %w", err), "`hack/setup.sh vm` installs what the VM needs")
+		return nil, failure.New(failure.Environment, fmt.Errorf("find QEMU: %w", err), "`make setup-vm` installs what the VM needs")
 	}
 	if m.version, err = versionOf(ctx, m.qemu); err != nil {
 		return nil, err

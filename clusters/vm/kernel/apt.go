@@ -94,7 +94,7 @@ func numbers(name string) []int {
 func run(ctx context.Context, dir, program string, args ...string) (string, error) {
 	path, err := process.LookPath(program)
 	if err != nil {
-		return "", failure.New(failure.Environment, err, "`hack/setup.sh vm` installs what the VM needs (Debian, Ubuntu); elsewhere name a kernel with kernel=/path and modules=/path")
+		return "", failure.New(failure.Environment, err, "`make setup-vm` installs what the VM needs (Debian, Ubuntu); elsewhere name a kernel with kernel=/path and modules=/path")
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
