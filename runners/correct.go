@@ -148,7 +148,7 @@ func (f *inFlight) prefers() string {
 	switch {
 	case f.trial.mode == scenarios.IPVS && slices.Contains([]string{"sh", "dh", "lblc", "lblcr", "fo", "ovf"}, s.IPVS.Scheduler):
 		return "the scheduler " + s.IPVS.Scheduler + " may lead one client always to the same endpoint"
-	case f.translatesInClient() && s.Population.Protocol == scenarios.UDP:
+	case f.translatesInConnect() && s.Population.Protocol == scenarios.UDP:
 		// bpf_sock.c, sock_select_slot
 		return "in its data path socket, Cilium chooses the endpoint of a UDP socket by the kernel's number for the socket, and those of one client may have much in common"
 	}

@@ -59,9 +59,6 @@ func collectPath(ctx context.Context, f *inFlight) error {
 		return err
 	}
 	f.doubt(samples)
-	if f.translatesInClient() {
-		f.note("path: packets for Services are translated before they enter the node; those for pods are counted with them")
-	}
 	byClass, strangers := f.sortPath(samples, f.warmups)
 	if f.translatesInConnect() {
 		f.note("packets leave the client with the address of a pod, so that the path has one class: connections to Services and to pods cannot be told apart there")
@@ -95,13 +92,6 @@ func (f *inFlight) translatesInConnect() bool {
 	return f.trial.mode == scenarios.EBPF && f.trial.scenario.EBPF.Datapath == scenarios.DatapathSocket
 }
 
-// translatesInClient reports whether what a client sends is on its way to a pod
-// already when it enters the node. A packet for a Service then looks like any
-// other, and fares like it.
-func (f *inFlight) translatesInClient() bool {
-	return f.trial.mode == scenarios.EBPF && f.trial.scenario.EBPF.Datapath == scenarios.DatapathSocket
-}
-
 // sortPath sorts samples, without those of the first warmups connections, by
 // the class of the Service that a connection asked for, and the ones that
 // belong to no position also by the tenth of the rules. strangers counts
@@ -132,9 +122,6 @@ func (f *inFlight) sortPath(s path.Samples, warmups int) (byClass map[string]dis
 			add(results.ClassAll, ns)
 		case f.population.IsPod(dst):
 			add(results.ClassDirect, ns)
-			if f.translatesInClient() {
-				add(results.ClassAll, ns)
-			}
 		default:
 			strangers++
 		}
