@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "agent":
 		os.Exit(beAgent(os.Args[2]))
-	case len(os.Args) == 4 && os.Args[1] == "start-and-wait":
-		os.Exit(startAndWait(os.Args[2], os.Args[3]))
+	case len(os.Args) == 5 && os.Args[1] == "start-and-wait":
+		os.Exit(startAndWait(os.Args[2], os.Args[3], scenarios.Mode(os.Args[4])))
 	}
 	os.Exit(m.Run())
 }
@@ -54,12 +54,12 @@ func beAgent(name string) int {
 }
 
 // startAndWait starts a cluster with a proxy, says so and waits to be killed.
-func startAndWait(temp, logs string) int {
+func startAndWait(temp, logs string, mode scenarios.Mode) int {
 	ctx := context.Background()
 	p, err := provider(ctx, temp)
 	if err == nil {
 		var c clusters.Cluster
-		if c, err = p.Start(ctx, clusters.Config{Name: "doomed", Mode: scenarios.NFTables, LogDir: logs}); err == nil {
+		if c, err = p.Start(ctx, clusters.Config{Name: "doomed", Mode: mode, LogDir: logs}); err == nil {
 			_, err = c.Proxy().Start(ctx)
 		}
 	}
@@ -140,15 +140,25 @@ func awaitServices(t *testing.T, c clusters.Cluster) {
 	}
 }
 
+// mustRun skips a test where the mode does not run.
+func mustRun(t *testing.T, p *Provider, mode scenarios.Mode) {
+	t.Helper()
+	support, err := p.Modes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range support {
+		if s.Mode == mode && s.Answer != clusters.Yes {
+			t.Skipf("%s does not run here, because %s", mode, s.Because)
+		}
+	}
+}
+
 // Every mode that can run leads traffic to the right endpoints, can be
 // observed and restarted, and leaves the machine as it was.
 func TestCluster(t *testing.T) {
 	p, temp := newProvider(t)
 	before := machineNow(t, temp)
-	support, err := p.Modes(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	socket := scenarios.Settings{EBPF: scenarios.EBPFSettings{Datapath: scenarios.DatapathSocket}}
 	for _, run := range []struct {
 		name     string
@@ -162,11 +172,7 @@ func TestCluster(t *testing.T) {
 		{"ebpf-socket", scenarios.EBPF, socket},
 	} {
 		t.Run(run.name, func(t *testing.T) {
-			for _, s := range support {
-				if s.Mode == run.mode && s.Answer != clusters.Yes {
-					t.Skipf("%s does not run here, because %s", s.Mode, s.Because)
-				}
-			}
+			mustRun(t, p, run.mode)
 			c, err := p.Start(t.Context(), clusters.Config{Name: "test", Mode: run.mode, Settings: run.settings, LogDir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
@@ -362,7 +368,14 @@ func askReady(t *testing.T, c *cluster, trust *x509.CertPool, token string) stri
 
 // After a kill -9, Clean removes what was left and nothing that lives.
 func TestClean(t *testing.T) {
+	for _, mode := range []scenarios.Mode{scenarios.NFTables, scenarios.EBPF} {
+		t.Run(string(mode), func(t *testing.T) { cleanAfterKill(t, mode) })
+	}
+}
+
+func cleanAfterKill(t *testing.T, mode scenarios.Mode) {
 	p, temp := newProvider(t)
+	mustRun(t, p, mode)
 	before := machineNow(t, temp)
 	alive, err := p.Start(t.Context(), clusters.Config{Name: "alive", Mode: scenarios.IPTables, LogDir: t.TempDir()})
 	if err != nil {
@@ -372,7 +385,7 @@ func TestClean(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doomed := exec.Command(self, "start-and-wait", temp, t.TempDir())
+	doomed := exec.Command(self, "start-and-wait", temp, t.TempDir(), string(mode))
 	out, err := doomed.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
