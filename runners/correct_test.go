@@ -10,6 +10,7 @@ import (
 
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/errkind"
+	"svcbench/internal/agent/probe"
 	"svcbench/internal/agent/verify"
 	"svcbench/internal/failure"
 	"svcbench/internal/results"
@@ -171,6 +172,7 @@ func TestWhoBalances(t *testing.T) {
 	}{
 		{scenarios.NFTables, "", seenAtMost}, {scenarios.NFTables, "sh", seenAtMost},
 		{scenarios.IPVS, "", seenAtMost}, {scenarios.IPVS, "wlc", seenAtMost}, {scenarios.IPVS, "sh", 1}, {scenarios.IPVS, "mh", seenAtMost},
+		{scenarios.IPVS, "sed", 1}, {scenarios.IPVS, "nq", 1}, {scenarios.IPVS, "lc", seenAtMost},
 	} {
 		f := &inFlight{trial: Trial{mode: test.mode, scenario: &scenarios.Scenario{IPVS: scenarios.IPVSSettings{Scheduler: test.scheduler}}}}
 		if got := f.seen(); got != test.seen {
@@ -261,6 +263,66 @@ measure: [connect]
 			}
 		}
 	})
+}
+
+// A machine that stands still for a moment makes connections time out in every
+// mode: only a Service that also does so to a patient client is wrong.
+func TestTimeoutsAreCheckedAgain(t *testing.T) {
+	s := parse(t, "busy", "population: {services: 5, endpoints: 2}\nmodes: [nftables]\nblocks: 1\nmeasure: [coldstart]\n")
+	for _, test := range []struct {
+		name       string
+		kind       string // of what becomes of a tenth of all connections
+		always     bool   // to a patient client too
+		looks      int
+		say        string // the trial's error; empty if it is complete
+		complaints int
+	}{
+		{"at first", errkind.Timeout, false, 2, "", 1},
+		{"always", errkind.Timeout, true, 2, "correct: 40 of 400 connections to Services got no answer, after all had been programmed: 40 timeout", 1},
+		{"refused", errkind.Refused, false, 1, "correct: 40 of 400 connections to Services got no answer, after all had been programmed: 40 refused", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			looks := 0
+			p := &fakeProvider{prepare: func(c *fakeCluster) {
+				c.launcher[verify.Name] = func(ctx context.Context, conn *agent.Conn) error {
+					return agent.Answer(ctx, conn, func(_ context.Context, s verify.Spec) (*verify.Result, error) {
+						counted := slices.ContainsFunc(s.Targets, func(t verify.Target) bool { return t.Attempts > 0 })
+						patient := s.AttemptTimeout == probe.MaxTimeout
+						if counted {
+							looks++
+						}
+						r := &verify.Result{}
+						for _, t := range s.Targets {
+							one := verify.TargetResult{ID: t.ID, FirstOK: 1, Complete: 1, Errors: map[string]int64{}}
+							switch {
+							case len(t.Want) == 0:
+								one.Errors[errkind.Refused] = 3
+							case counted:
+								one.Attempts = 80
+								one.Answers = map[netip.Addr]int64{t.Want[0]: 36, t.Want[1]: 36}
+								if !patient || test.always {
+									one.Errors[test.kind] = 8
+								}
+							}
+							r.Targets = append(r.Targets, one)
+						}
+						return r, nil
+					})
+				}
+			}}
+			_, data, _ := measure(t.Context(), t, p, &recorder{}, s)
+			trial := data.Trials[0]
+			if looks != test.looks || trial.Error != test.say {
+				t.Errorf("%d looks, want %d; error %q, want %q", looks, test.looks, trial.Error, test.say)
+			}
+			complaints := slices.DeleteFunc(slices.Clone(trial.Warnings), func(w results.Warning) bool {
+				return !strings.Contains(w.Message, "40 of 400 connections to Services had no answer within 200ms")
+			})
+			if len(complaints) != test.complaints {
+				t.Errorf("warnings %+v", trial.Warnings)
+			}
+		})
+	}
 }
 
 // Every verification speaks the protocol of the population.
