@@ -196,11 +196,12 @@ func preloaded(binaries map[string]string) []string {
 	var files []string
 	for _, path := range binaries {
 		files = append(files, path)
+		files = append(files, filesBelow(filepath.Dir(path))...)
 	}
 	slices.Sort(files)
 	for _, tool := range []string{
 		"ip", "nft", "iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore", "ipset", "ipvsadm",
-		"conntrack", "modprobe", "sysctl", "cp", "cat", "mount", "umount", "nsenter", "unshare", "sh", "clang", "tc", "bpftool",
+		"conntrack", "modprobe", "sysctl", "cp", "cat", "mount", "umount", "nsenter", "unshare", "sh", "tc", "bpftool", "clang", "clang-19", "clang-18", "llc", "llc-19",
 	} {
 		if path, err := process.LookPath(tool); err == nil {
 			files = append(files, path)
@@ -213,6 +214,19 @@ func preloaded(binaries map[string]string) []string {
 			files = append(files, file)
 		}
 	}
+	return files
+}
+
+// filesBelow are the files in the folders beside a program: the sources that
+// Cilium compiles.
+func filesBelow(dir string) []string {
+	var files []string
+	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() && filepath.Dir(path) != dir {
+			files = append(files, path)
+		}
+		return nil // what cannot be read is read later, or not at all
+	})
 	return files
 }
 
