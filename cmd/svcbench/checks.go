@@ -31,9 +31,10 @@ func doctorChecks(ctx context.Context, p *programs, outDir string) ([]doctor.Che
 		missing, err := missingComponents(ctx, store)
 		return err != nil || len(missing) > 0
 	}
-	return append(slices.Concat(machine.Checks(), needChecks(ctx), modeChecks(ctx)),
+	noVM := vm.Available()
+	return append(slices.Concat(machine.Checks(), needChecks(ctx, noVM), modeChecks(ctx, noVM)),
 		doctor.Check{ID: "vm", Title: "virtual machines (QEMU)", Severity: doctor.Advised, Try: func(context.Context) doctor.Finding {
-			return vmFinding(vm.Available())
+			return vmFinding(noVM)
 		}},
 		doctor.Check{ID: "components", Title: "components", Severity: doctor.Required, Try: func(ctx context.Context) doctor.Finding {
 			return componentsFinding(ctx, p, store)
@@ -43,30 +44,33 @@ func doctorChecks(ctx context.Context, p *programs, outDir string) ([]doctor.Che
 }
 
 // needChecks has one check for each thing that modes need beside the kernel.
-func needChecks(ctx context.Context) []doctor.Check {
+// noVM is why there can be no virtual machine, nil where there can.
+func needChecks(ctx context.Context, noVM error) []doctor.Check {
 	var checks []doctor.Check
 	for _, n := range local.Needs(ctx) {
 		checks = append(checks, doctor.Check{
 			ID: n.ID, Title: n.Title, Severity: doctor.Advised,
-			Try: func(context.Context) doctor.Finding { return needFinding(n) },
+			Try: func(context.Context) doctor.Finding { return needFinding(n, noVM) },
 		})
 	}
 	return checks
 }
 
-func needFinding(n local.Need) doctor.Finding {
+func needFinding(n local.Need, noVM error) doctor.Finding {
 	switch n.Answer {
 	case clusters.Yes:
 		return doctor.Finding{Status: doctor.Ok, Detail: n.Text}
 	case clusters.Unknown:
 		return doctor.Finding{Status: doctor.Unknown, Detail: n.Text}
 	}
-	fix := "run in a VM: `" + inVMCommand() + "`"
-	switch n.ID {
-	case "clang":
+	fix := "a kernel that has it"
+	switch {
+	case n.ID == "clang":
 		fix = "make setup, or: apt-get install -y clang-19"
-	case "cgroup":
+	case n.ID == "cgroup":
 		fix = "mount -t cgroup2 none /sys/fs/cgroup, where nothing else is"
+	case noVM == nil:
+		fix += ", as in a VM: `" + inVMCommand() + "`"
 	}
 	return doctor.Finding{Status: doctor.Warning, Detail: n.Text, Fix: fix}
 }
@@ -80,7 +84,7 @@ func vmFinding(noVM error) doctor.Finding {
 
 // modeChecks has one check for all modes together and one for each. They share
 // one try of all modes.
-func modeChecks(ctx context.Context) []doctor.Check {
+func modeChecks(ctx context.Context, noVM error) []doctor.Check {
 	modes, err := support(ctx)
 	if err != nil {
 		return []doctor.Check{{ID: "modes", Title: "modes", Severity: doctor.Advised, Try: func(context.Context) doctor.Finding {
@@ -91,7 +95,6 @@ func modeChecks(ctx context.Context) []doctor.Check {
 		ID: "modes", Title: "modes", Severity: doctor.Required,
 		Try: func(context.Context) doctor.Finding { return modesFinding(modes) },
 	}}
-	noVM := vm.Available()
 	for _, s := range modes {
 		checks = append(checks, doctor.Check{
 			ID: "mode-" + string(s.Mode), Title: "mode " + string(s.Mode), Severity: doctor.Advised,
@@ -126,7 +129,7 @@ func modeFinding(s clusters.Support, noVM error) doctor.Finding {
 		fix += "; modprobe ip_vs, where the kernel has modules"
 	}
 	if noVM == nil {
-		fix += "; `" + inVMCommand() + "` runs it in a VM"
+		fix += "; `" + inVMCommand() + "` measures it with another kernel"
 	}
 	if s.Answer == clusters.No {
 		return doctor.Finding{Status: doctor.Warning, Detail: "does not run here: " + s.Because, Fix: fix}

@@ -40,7 +40,8 @@ func newListModes(streams Streams) *cobra.Command {
 		Use:   "modes",
 		Short: "List the modes and where they run: on this machine, in a VM on it, or not",
 		Long: `Tries every mode in a network namespace of its own, and says why one does not
-run. With the kernel of a distribution in a virtual machine all modes run.`,
+run. With the kernel of a distribution in a virtual machine all modes run; the
+programs that they need are those of this machine, there too.`,
 		Args: noArguments,
 	}
 	output := addOutput(cmd, "text", "json")
@@ -64,7 +65,9 @@ type modeRow struct {
 }
 
 // inVMCommand is how a mode is measured that runs in a virtual machine alone.
-func inVMCommand() string { return "svcbench run --vm kernel=" + vm.Kernels()[0] }
+func inVMCommand() string { return "svcbench run " + inVMFlag() }
+
+func inVMFlag() string { return "--vm kernel=" + vm.Kernels()[0] }
 
 // modeRows says of every mode where it runs. noVM is why there can be no
 // virtual machine, nil where there can.

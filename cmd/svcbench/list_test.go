@@ -74,9 +74,10 @@ func TestTellVM(t *testing.T) {
 func TestFindingsHaveFixes(t *testing.T) {
 	noVM := failure.New(failure.Environment, errors.New("no QEMU"), "install it")
 	for name, found := range map[string]doctor.Finding{
-		"clang":       needFinding(local.Need{ID: "clang", Answer: clusters.No, Text: "not installed"}),
-		"bpffs":       needFinding(local.Need{ID: "bpffs", Answer: clusters.No, Text: "none"}),
-		"cgroup":      needFinding(local.Need{ID: "cgroup", Answer: clusters.No, Text: "none"}),
+		"clang":       needFinding(local.Need{ID: "clang", Answer: clusters.No, Text: "not installed"}, noVM),
+		"bpffs":       needFinding(local.Need{ID: "bpffs", Answer: clusters.No, Text: "none"}, noVM),
+		"bpffs, VM":   needFinding(local.Need{ID: "bpffs", Answer: clusters.No, Text: "none"}, nil),
+		"cgroup":      needFinding(local.Need{ID: "cgroup", Answer: clusters.No, Text: "none"}, noVM),
 		"vm":          vmFinding(noVM),
 		"ipvs":        modeFinding(clusters.Support{Mode: scenarios.IPVS, Answer: clusters.No, Because: "no ip_vs"}, nil),
 		"ipvs, no VM": modeFinding(clusters.Support{Mode: scenarios.IPVS, Answer: clusters.No, Because: "no ip_vs"}, noVM),
@@ -85,8 +86,13 @@ func TestFindingsHaveFixes(t *testing.T) {
 			t.Errorf("%s: %+v", name, found)
 		}
 	}
-	if f := modeFinding(clusters.Support{Mode: scenarios.IPVS, Answer: clusters.No, Because: "no ip_vs"}, noVM); strings.Contains(f.Fix, "--vm") {
-		t.Errorf("without QEMU, a VM is no way: %q", f.Fix)
+	for _, f := range []doctor.Finding{
+		modeFinding(clusters.Support{Mode: scenarios.IPVS, Answer: clusters.No, Because: "no ip_vs"}, noVM),
+		needFinding(local.Need{ID: "bpffs", Answer: clusters.No, Text: "none"}, noVM),
+	} {
+		if strings.Contains(f.Fix, "--vm") {
+			t.Errorf("without QEMU, a VM is no way: %q", f.Fix)
+		}
 	}
 	if f := vmFinding(nil); f.Status != doctor.Ok {
 		t.Errorf("with QEMU: %+v", f)

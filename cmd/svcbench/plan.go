@@ -95,7 +95,7 @@ func printPlan(streams Streams, plan *runners.Plan) error {
 func tellVM(streams Streams, plan *runners.Plan, noVM error) {
 	leftOut := slices.ContainsFunc(plan.Modes, func(m results.ModeStatus) bool { return !m.Included })
 	if leftOut && noVM == nil {
-		fmt.Fprintf(streams.Err, "  `%s` measures all modes, in a VM\n", inVMCommand())
+		fmt.Fprintf(streams.Err, "  in a VM all modes run: `svcbench run` with `%s`\n", inVMFlag())
 	}
 }
 
