@@ -102,13 +102,14 @@ func (s *samples) addErrors(errors map[string]int64) {
 const failedWrite = "API write failed"
 
 // addChanges derives programming latencies. A change that traffic had not
-// seen when observation ended is censored with the time until then; a change
-// whose write failed is an error and no sample.
+// or, in modes whose tables can be looked up, the tables had not shown when
+// observation ended is censored with the time until then; a change whose write
+// failed is an error and no sample.
 func (c *cell) addChanges(t *results.Trial) {
 	if len(t.Changes) == 0 {
 		return
 	}
-	var added, addedLate, removed, removedLate, programmed []int64
+	var added, addedLate, removed, removedLate, programmed, programmedLate []int64
 	failed := int64(0)
 	for _, ch := range t.Changes {
 		watched := max(0, ch.GaveUp-ch.Sent)
@@ -121,7 +122,9 @@ func (c *cell) addChanges(t *results.Trial) {
 		default:
 			added = append(added, max(0, ch.FirstNew-ch.Sent))
 		}
-		if ch.Programmed != 0 {
+		if ch.Programmed == 0 {
+			programmedLate = append(programmedLate, watched)
+		} else {
 			programmed = append(programmed, max(0, ch.Programmed-ch.Sent))
 		}
 		if ch.OldSettled == 0 {
@@ -134,8 +137,8 @@ func (c *cell) addChanges(t *results.Trial) {
 		results.ProgrammingAdd:    stats.FromDurations(added, addedLate),
 		results.ProgrammingRemove: stats.FromDurations(removed, removedLate),
 	}
-	if len(programmed) > 0 { // in modes whose tables can be looked up
-		derived[results.ProgrammingTable] = stats.FromDurations(programmed, nil)
+	if len(programmed) > 0 { // else they cannot be looked up, or showed nothing, which the trial says
+		derived[results.ProgrammingTable] = stats.FromDurations(programmed, programmedLate)
 	}
 	for metric, d := range derived {
 		s := c.sample(sampleKey{metric, results.ClassAll})

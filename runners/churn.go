@@ -84,6 +84,9 @@ func (f *inFlight) churn(ctx context.Context) error {
 	slices.SortFunc(c.made, func(a, b results.Change) int { return cmp.Compare(a.ID, b.ID) })
 	f.record.Changes = c.made
 	maps.Copy(f.endpoints, c.endpoints)
+	if table != nil && !slices.ContainsFunc(c.made, func(c results.Change) bool { return c.Programmed != 0 }) {
+		f.missing(results.ProgrammingTable, "no change was seen in the kernel's tables")
+	}
 	f.doubtChanges()
 	f.doubtConnector(results.ConnectChurn, traffic)
 	return f.storeBackground(traffic)

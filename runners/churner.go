@@ -117,6 +117,8 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		return err
 	}
 	change := results.Change{ID: n + 1, Kind: string(c.f.trial.scenario.Churn.Kind), Service: p.Name(i), Due: due}
+	programmed := c.programmed(ctx, i, fresh) // tables may have it before the answer to the write is here
+	defer programmed()
 	if err := c.write(ctx, &change, i, fresh); err != nil {
 		return err
 	}
@@ -124,7 +126,6 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		change.GaveUp = agent.Now()
 		return c.doubt(change, i)
 	}
-	programmed := c.programmed(watching, i, fresh)
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -134,8 +135,9 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		}
 		observe(&change, s)
 	}
-	cancel() // what the tables have not shown by now, they do not show
-	change.Programmed = <-programmed
+	if change.Programmed, err = programmed(); err != nil {
+		return fmt.Errorf("look for change %d: %w", change.ID, err)
+	}
 	// The old pods went on answering until traffic had left them.
 	if err := c.f.cluster.Backends().Off(ctx, old...); err != nil {
 		return fmt.Errorf("take replaced pods away: %w", err)
@@ -167,18 +169,27 @@ func (c *churner) write(ctx context.Context, change *results.Change, i int, fres
 	return nil
 }
 
-// programmed looks at the kernel's tables until they lead Service i to the new
-// endpoints, and sends when that was; 0 if they cannot be looked up or ctx ends
-// before.
-func (c *churner) programmed(ctx context.Context, i int, fresh []netip.Addr) <-chan int64 {
-	at := make(chan int64, 1)
+// programmed begins to look at the kernel's tables until they lead Service i to
+// the new endpoints. The function that it returns ends that, and says when they
+// did; 0 if they have not yet, or cannot be looked up. It must be called before
+// the tables are closed, and may be called again.
+func (c *churner) programmed(ctx context.Context, i int, fresh []netip.Addr) func() (int64, error) {
 	if c.table == nil {
-		at <- 0
-		return at
+		return func() (int64, error) { return 0, nil }
 	}
-	p := c.f.population
-	go func() { at <- awaitTable(ctx, c.table, p.Addr(i), c.f.trial.scenario.Population.Protocol, fresh) }()
-	return at
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	var at int64
+	var err error
+	go func() {
+		defer close(ended)
+		at, err = awaitTable(ctx, c.table, c.f.population.Addr(i), c.f.trial.scenario.Population.Protocol, fresh)
+	}()
+	return func() (int64, error) {
+		cancel()
+		<-ended
+		return at, err
+	}
 }
 
 // observe completes a change with what traffic saw of it.

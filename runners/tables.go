@@ -32,8 +32,8 @@ func (f *inFlight) openTable() (clusters.Table, error) {
 
 // awaitTable returns when the kernel's tables lead the Service to these
 // endpoints and no others, in ns of CLOCK_MONOTONIC; 0 if that has not come
-// true when ctx ends or they cannot be read.
-func awaitTable(ctx context.Context, table clusters.Table, service netip.AddrPort, protocol scenarios.Protocol, want []netip.Addr) int64 {
+// true when ctx ends. The error is that they cannot be read.
+func awaitTable(ctx context.Context, table clusters.Table, service netip.AddrPort, protocol scenarios.Protocol, want []netip.Addr) (int64, error) {
 	want = slices.Clone(want)
 	slices.SortFunc(want, netip.Addr.Compare)
 	tick := time.NewTicker(tableInterval)
@@ -41,15 +41,15 @@ func awaitTable(ctx context.Context, table clusters.Table, service netip.AddrPor
 	for {
 		found, err := table.Endpoints(service, protocol)
 		if err != nil {
-			return 0
+			return 0, fmt.Errorf("read the proxy's tables: %w", err)
 		}
 		slices.SortFunc(found, netip.Addr.Compare)
 		if slices.Equal(found, want) {
-			return agent.Now()
+			return agent.Now(), nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0
+			return 0, nil
 		case <-tick.C:
 		}
 	}
