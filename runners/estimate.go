@@ -23,9 +23,13 @@ const (
 	estimatedWriteSlow = 4.0   // at crowd Services, beside that
 	estimatedWriteGrow = 2.8   // the power with which that grows
 
+	estimatedCorrect = 0.3 // unless Services without endpoints are silent
+	estimatedSilence = 1.1 // beside that, where they are: in mode ebpf (tc)
+
 	estimatedColdStart = 0.75   // of a proxy with nothing to do
+	estimatedAgent     = 11.0   // of Cilium's, which compiles its programs, until it has settled
 	estimatedSyncRate  = 2500.0 // Services a second in a first sync, while there are few
-	estimatedSyncSlow  = 6.0    // at crowd Services, beside that
+	estimatedSyncSlow  = 6.0    // at crowd Services, beside that; Cilium writes to hash tables
 	estimatedSyncGrow  = 2.5    // the power with which that grows, in iptables mode
 
 	estimatedReadRate = 4000.0 // Services a second, to read the rules back
@@ -44,15 +48,16 @@ func EstimatePopulation(point scenarios.Point) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// Estimate is how long a trial of a scenario takes at a point, its population
-// being there: the durations that the scenario sets, and what was measured for
-// the rest.
-func Estimate(s *scenarios.Scenario, point scenarios.Point) time.Duration {
+// Estimate is how long a trial of a scenario takes in a mode at a point, its
+// population being there: the durations that the scenario sets, and what was
+// measured for the rest.
+func Estimate(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode) time.Duration {
 	services := float64(point.Services)
-	seconds := estimatedUp + estimatedRest +
-		estimatedColdStart + services/estimatedSyncRate +
-		estimatedSyncSlow*math.Pow(services/crowd, estimatedSyncGrow) +
-		services/estimatedReadRate
+	seconds := estimatedUp + estimatedRest + estimateStart(services, mode) +
+		services/estimatedReadRate + estimatedCorrect
+	if mode == scenarios.EBPF && s.EBPF.Datapath != scenarios.DatapathSocket && s.Population.Protocol != scenarios.UDP {
+		seconds += estimatedSilence
+	}
 	if c := s.Traffic.Connect; c != nil {
 		seconds += c.Warmup.Std().Seconds() + c.Duration.Std().Seconds() + estimatedCollect
 	}
@@ -67,4 +72,14 @@ func Estimate(s *scenarios.Scenario, point scenarios.Point) time.Duration {
 		seconds += c.Duration.Std().Seconds() + estimatedSettle
 	}
 	return time.Duration(seconds * float64(time.Second))
+}
+
+// estimateStart is how many seconds it takes from the start of a mode's proxy
+// until it has programmed so many Services and has settled.
+func estimateStart(services float64, mode scenarios.Mode) float64 {
+	if mode == scenarios.EBPF {
+		return estimatedAgent + services/estimatedSyncRate
+	}
+	return estimatedColdStart + services/estimatedSyncRate +
+		estimatedSyncSlow*math.Pow(services/crowd, estimatedSyncGrow)
 }

@@ -115,7 +115,7 @@ func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scena
 	if variant != "" {
 		name += "-" + variant
 	}
-	estimate := Estimate(s, point)
+	estimate := Estimate(s, point, mode)
 	if !slices.ContainsFunc(p.Trials, func(t Trial) bool { return t.Scenario == s.Name && t.point == point }) {
 		estimate += EstimatePopulation(point)
 	}

@@ -146,11 +146,14 @@ func TestEstimate(t *testing.T) {
 	idle := parse(t, "idle", "blocks: 1\n")
 	busy := parse(t, "busy", "traffic: {connect: {rate: 10, warmup: 1s, duration: 5s}}\nchurn: {kind: replace-endpoints, rate: 1, duration: 20s}\n")
 	point := scenarios.Point{Services: 1000, Endpoints: 2}
-	less, more := Estimate(&idle, point), Estimate(&busy, point)
+	less, more := Estimate(&idle, point, scenarios.NFTables), Estimate(&busy, point, scenarios.NFTables)
 	if more-less < 26*time.Second {
 		t.Errorf("26 s of traffic and churn add only %v", more-less)
 	}
-	if larger := Estimate(&idle, scenarios.Point{Services: 10000, Endpoints: 2}); larger <= less {
+	if larger := Estimate(&idle, scenarios.Point{Services: 10000, Endpoints: 2}, scenarios.NFTables); larger <= less {
 		t.Errorf("ten times the Services take %v instead of %v", larger, less)
+	}
+	if agent := Estimate(&idle, point, scenarios.EBPF); agent < less+8*time.Second {
+		t.Errorf("Cilium's agent compiles for some 10 s, but takes only %v where kube-proxy takes %v", agent, less)
 	}
 }
