@@ -49,9 +49,10 @@ type Spec struct {
 // that started it ends (PR_SET_PDEATHSIG), so one thread starts them all and
 // lives until Close.
 type Launcher struct {
-	jobs chan func()
-	done chan struct{}
-	once sync.Once
+	jobs   chan func()
+	done   chan struct{}
+	once   sync.Once
+	thread int // its id
 }
 
 // NewLauncher returns a running launcher.
@@ -75,6 +76,7 @@ func (l *Launcher) work(placed chan struct{}) {
 		runtime.UnlockOSThread()
 		return
 	}
+	l.thread = unix.Gettid()
 	close(placed)
 	for {
 		select {
@@ -311,9 +313,10 @@ func (p *Process) logTail() string {
 }
 
 // baseEnv is what every child gets: nothing of the user's settings that
-// could change how it behaves (KUBECONFIG, GODEBUG, proxies).
+// could change how it behaves (KUBECONFIG, GODEBUG, proxies). Its home folder
+// is one that not even root could make, so that nothing is left in it.
 func baseEnv() []string {
-	return []string{"LANG=C", "HOME=/nonexistent", "PATH=" + strings.Join(searchPath(), string(filepath.ListSeparator))}
+	return []string{"LANG=C", "HOME=/dev/null", "PATH=" + strings.Join(searchPath(), string(filepath.ListSeparator))}
 }
 
 // searchPath is the user's PATH and, because sudo and su leave them out for
