@@ -120,7 +120,8 @@ func enterRoot(job wire.Job) error {
 		{source: "/dev", target: newRoot + "/dev", flags: unix.MS_MOVE},
 		{source: "shm", target: newRoot + "/dev/shm", kind: "tmpfs"},
 		{source: "devpts", target: newRoot + "/dev/pts", kind: "devpts"},
-		{source: "run", target: newRoot + "/run", kind: "tmpfs", options: "mode=755,size=80%"},
+		{source: "run", target: newRoot + "/run", kind: "tmpfs", options: "mode=755"},
+		{source: "vm", target: newRoot + wire.GuestFolder, kind: "tmpfs", options: "mode=755,size=80%"},
 		{source: "bpf", target: newRoot + "/sys/fs/bpf", kind: "bpf"},
 		{source: "cgroup2", target: newRoot + "/sys/fs/cgroup", kind: "cgroup2"},
 	}

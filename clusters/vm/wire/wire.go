@@ -23,10 +23,13 @@ const (
 	JobFile, ProgramFile = "/job.json", "/svcbench"
 	// ModuleFolder in the initramfs holds the modules of Job.Modules.
 	ModuleFolder = "/modules"
+	// GuestFolder is a folder in the guest's memory. It is not below /run,
+	// of which Cilium's agent gets its own.
+	GuestFolder = "/svcbench-vm"
 	// ShareFolder is where the guest has the shared folder.
-	ShareFolder = "/run/svcbench-vm/share"
-	// TempFolder is the guest's folder for temporary files, in its memory.
-	TempFolder = "/run/svcbench-vm/tmp"
+	ShareFolder = GuestFolder + "/share"
+	// TempFolder is the guest's folder for temporary files.
+	TempFolder = GuestFolder + "/tmp"
 )
 
 // Job is what a guest does between booting and powering off.
