@@ -246,9 +246,9 @@ func judge(targets []verify.Target, r *verify.Result, found *results.Correct) er
 		switch {
 		case t.Complete != 0:
 		case len(targets[i].Want) == 0:
-			return fmt.Errorf("Service %s (%v), which has no endpoints, neither refused nor ignored %d connections: %s", t.ID, targets[i].Addr, t.Attempts, kinds(t.Errors))
+			return fmt.Errorf("the Service %s (%v), which has no endpoints, neither refused nor ignored %d connections: %s", t.ID, targets[i].Addr, t.Attempts, kinds(t.Errors))
 		default:
-			return fmt.Errorf("Service %s (%v) was answered by %d of %d endpoints in %d connections (%s)", t.ID, targets[i].Addr, t.Seen, t.Needed, t.Attempts, kinds(t.Errors))
+			return fmt.Errorf("the Service %s (%v) was answered by %d of %d endpoints in %d connections (%s)", t.ID, targets[i].Addr, t.Seen, t.Needed, t.Attempts, kinds(t.Errors))
 		}
 	}
 	if tooMany(found) {
@@ -261,7 +261,7 @@ func judge(targets []verify.Target, r *verify.Result, found *results.Correct) er
 func wronglyAnswered(t verify.Target, r verify.TargetResult) error {
 	stranger := slices.SortedFunc(maps.Keys(r.Wrong), netip.Addr.Compare)[0]
 	if len(t.Want) == 0 {
-		return fmt.Errorf("Service %s (%v) was answered by %v, but it has no endpoints", t.ID, t.Addr, stranger)
+		return fmt.Errorf("the Service %s (%v) was answered by %v, but it has no endpoints", t.ID, t.Addr, stranger)
 	}
 	const named = 8
 	var own []string
@@ -272,7 +272,7 @@ func wronglyAnswered(t verify.Target, r verify.TargetResult) error {
 		}
 		own = append(own, ip.String())
 	}
-	return fmt.Errorf("Service %s (%v) was answered by %v, which is not one of its endpoints %s", t.ID, t.Addr, stranger, strings.Join(own, ", "))
+	return fmt.Errorf("the Service %s (%v) was answered by %v, which is not one of its endpoints %s", t.ID, t.Addr, stranger, strings.Join(own, ", "))
 }
 
 // kinds lists counted kinds, such as "3 refused, 1 timeout".

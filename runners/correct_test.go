@@ -250,7 +250,7 @@ measure: [connect]
 		o := &recorder{}
 		_, data, err := measure(t.Context(), t, p, o, s)
 		trial := data.Trials[0]
-		const want = "correct: Service svc-00000 (10.96.1.0:80) was answered by 10.128.0.1, which is not one of its endpoints 10.244.1.0, 10.244.1.1"
+		const want = "correct: the Service svc-00000 (10.96.1.0:80) was answered by 10.128.0.1, which is not one of its endpoints 10.244.1.0, 10.244.1.1"
 		if failure.CodeOf(err) != failure.Invalid || trial.Status != results.Failed || trial.Error != want {
 			t.Errorf("%v; the trial %s: %s", err, trial.Status, trial.Error)
 		}

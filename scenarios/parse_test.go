@@ -137,7 +137,7 @@ func TestParseAccepts(t *testing.T) {
 		{"an untruth that is the default", "ipvs: {strictARP: false}", func(s *Scenario) bool { return s.IPVS == IPVSSettings{Scheduler: "rr"} }},
 		{"datapath", "ebpf: {datapath: socket}", func(s *Scenario) bool { return s.EBPF.Datapath == DatapathSocket }},
 		{"UDP", "population: {protocol: UDP}\ntraffic: {connect: {rate: 10, duration: 1s}}", func(s *Scenario) bool { return s.Population.Protocol == UDP && s.Measures(Connect) }},
-		{"all node ports", "population: {type: NodePort, services: 173, ports: 16}", func(s *Scenario) bool { return s.Frontends(Point{}) == 2*MaxNodePorts }},
+		{"all node ports", "population: {type: NodePort, services: 173, ports: 16}", func(s *Scenario) bool { return s.Population.Services*s.Population.Ports == MaxNodePorts }},
 		{"largest point", "points: [{services: 100000, endpoints: 10}]", func(s *Scenario) bool { return s.Points[0].Endpoints == 10 }},
 		{"alias", "points: {services: &n [10, 20], endpoints: *n}", func(s *Scenario) bool { return len(s.Points) == 4 && s.Points[3].Endpoints == 20 }},
 		{"alias of the whole axis", "population: {services: 7}\npoints: [&p {services: 5}, {services: 6}]", func(s *Scenario) bool { return len(s.Points) == 2 }},
@@ -159,27 +159,27 @@ func TestParseAccepts(t *testing.T) {
 	}
 }
 
-// TestFrontends counts what a Service implementation has to hold.
-func TestFrontends(t *testing.T) {
+// TestEndpoints counts what a Service implementation has to hold.
+func TestEndpoints(t *testing.T) {
 	for _, c := range []struct {
-		population           string
-		frontends, endpoints int
+		population string
+		endpoints  int
 	}{
-		{"{services: 10, endpoints: 3}", 10, 30},
-		{"{services: 10, endpoints: 3, ports: 2}", 20, 60},
-		{"{services: 10, endpoints: 3, ports: 2, type: NodePort}", 40, 60},
-		{"{services: 10, endpoints: 3, ports: 2, protocol: UDP}", 20, 60},
+		{"{services: 10, endpoints: 3}", 30},
+		{"{services: 10, endpoints: 3, ports: 2}", 60},
+		{"{services: 10, endpoints: 3, ports: 2, type: NodePort}", 60},
+		{"{services: 10, endpoints: 3, ports: 2, protocol: UDP}", 60},
 	} {
 		s := mustParse(t, header+"population: "+c.population+"\n")
-		if f, e := s.Frontends(Point{}), s.Endpoints(Point{}); f != c.frontends || e != c.endpoints {
-			t.Errorf("%s: %d frontends and %d endpoints, want %d and %d", c.population, f, e, c.frontends, c.endpoints)
+		if e := s.Endpoints(Point{}); e != c.endpoints {
+			t.Errorf("%s: %d endpoints, want %d", c.population, e, c.endpoints)
 		}
-		if f, e := s.Frontends(Point{Services: 100}), s.Endpoints(Point{Services: 100}); f != 10*c.frontends || e != 10*c.endpoints {
-			t.Errorf("%s at 100 Services: %d frontends and %d endpoints", c.population, f, e)
+		if e := s.Endpoints(Point{Services: 100}); e != 10*c.endpoints {
+			t.Errorf("%s at 100 Services: %d endpoints", c.population, e)
 		}
 	}
-	if got := (&Scenario{}).Frontends(Point{Services: 7}); got != 7 {
-		t.Errorf("%d frontends of a scenario without defaults, want 7", got)
+	if got := (&Scenario{}).Endpoints(Point{Services: 7}); got != 7*DefaultEndpoints {
+		t.Errorf("%d endpoints of a scenario without defaults, want %d", got, 7*DefaultEndpoints)
 	}
 }
 

@@ -48,19 +48,6 @@ func (p *Points) UnmarshalYAML(node *yaml.Node) error {
 // was read from.
 func (p Points) MarshalYAML() (any, error) { return []Point(p), nil }
 
-// Frontends returns the number of (address, port) pairs at which the Services
-// of a point answer: each port at its cluster IP and, of NodePort Services, at
-// the node too. The API server's own Service comes on top.
-func (s *Scenario) Frontends(p Point) int {
-	each := 1
-	population := s.Population
-	population.setDefaults()
-	if population.Type == NodePort {
-		each = 2
-	}
-	return s.at(p).Services * population.Ports * each
-}
-
 // Endpoints returns the number of (address, port) pairs behind the Services of
 // a point.
 func (s *Scenario) Endpoints(p Point) int {
