@@ -15,7 +15,7 @@ import (
 )
 
 // Clean removes what killed runs have left behind: processes, network
-// namespaces and work folders. What belongs to a living process stays. Each
+// namespaces, cgroups and work folders. What belongs to a living process stays. Each
 // removed cluster is told to report.
 func Clean(ctx context.Context, report func(string)) error {
 	left, err := Leftovers()
@@ -85,10 +85,13 @@ func cleanOne(prefix string) (bool, error) {
 	}
 	n, err := removeNamespaces(prefix)
 	err = errors.Join(err, removeCgroup(prefix))
-	if o != nil {
-		return true, errors.Join(err, o.discard())
+	switch {
+	case o == nil:
+		return n > 0, err
+	case err != nil:
+		return false, errors.Join(err, o.abandon())
 	}
-	return n > 0, err
+	return true, o.discard()
 }
 
 // discard is release for an owner whose work folder may not be known.
@@ -99,25 +102,24 @@ func (o *owner) discard() error {
 	return o.release()
 }
 
+// farewell is how long a killed process may take to be gone.
+const farewell = 5 * time.Second
+
 // removeCgroup removes the cgroup of a prefix, if there is one. Its processes,
 // which are in the namespaces too, have been killed: they are gone soon.
 func removeCgroup(prefix string) error {
-	const patience = 5 * time.Second
-	groups, err := cgroup.List(prefix)
+	group, err := cgroup.At(prefix)
+	if errors.Is(err, cgroup.ErrNone) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	for _, g := range groups {
-		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-			if err = g.Delete(); !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
-				break
-			}
-		}
-		if err != nil {
+	for deadline := time.Now().Add(farewell); ; time.Sleep(time.Millisecond) {
+		if err := group.Delete(); !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
 			return err
 		}
 	}
-	return nil
 }
 
 // removeNamespaces kills every process in the namespaces of a prefix and
@@ -143,15 +145,25 @@ func removeNamespace(name string) error {
 	if err != nil {
 		return err
 	}
-	pids, err := ns.Processes()
-	if err != nil {
-		return errors.Join(err, ns.Delete())
-	}
-	for _, pid := range pids {
-		// One that has ended meanwhile (ESRCH) is as good as killed.
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return errors.Join(fmt.Errorf("kill process %d in %s: %w", pid, name, err), ns.Delete())
+	return errors.Join(killAll(ns), ns.Delete())
+}
+
+// killAll kills the processes in a namespace and returns when they are gone:
+// while they live they may write into the work folder, and hold a cgroup.
+func killAll(ns *netns.Namespace) error {
+	for deadline := time.Now().Add(farewell); ; time.Sleep(time.Millisecond) {
+		pids, err := ns.Processes()
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			// One that has ended meanwhile (ESRCH) is as good as killed.
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("kill process %d in %s: %w", pid, ns.Name(), err)
+			}
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v in %s have been killed and do not end", pids, ns.Name())
 		}
 	}
-	return ns.Delete()
 }

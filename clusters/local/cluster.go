@@ -275,7 +275,12 @@ func (c *cluster) Close(context.Context) error {
 	if c.network != nil {
 		err = errors.Join(err, c.network.close())
 	}
-	if err := errors.Join(err, c.owner.release()); err != nil {
+	if err != nil {
+		err = errors.Join(err, c.owner.abandon())
+	} else {
+		err = c.owner.release()
+	}
+	if err != nil {
 		return fmt.Errorf("remove cluster %s: %w", c.owner.prefix, err)
 	}
 	return nil

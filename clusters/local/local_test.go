@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -51,20 +49,6 @@ func beAgent(name string) int {
 		return 1
 	}
 	return 0
-}
-
-// startAndWait starts a cluster with a proxy, says so and waits to be killed.
-func startAndWait(temp, logs string, mode scenarios.Mode) int {
-	ctx := context.Background()
-	p, err := provider(ctx, temp)
-	if err == nil {
-		var c clusters.Cluster
-		if c, err = p.Start(ctx, clusters.Config{Name: "doomed", Mode: mode, LogDir: logs}); err == nil {
-			_, err = c.Proxy().Start(ctx)
-		}
-	}
-	fmt.Println(err)
-	select {}
 }
 
 // provider returns a Provider with real binaries, which are built if need be.
@@ -267,6 +251,9 @@ func observe(t *testing.T, c clusters.Cluster, mode scenarios.Mode) {
 	if err := c.Proxy().Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if after, err := c.Proxy().Rules(t.Context()); err != nil || after.Counts["count"] < population {
+		t.Errorf("of a proxy that was stopped: %d rules, %v", after.Counts["count"], err)
+	}
 	if _, err := c.Proxy().Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -364,75 +351,6 @@ func askReady(t *testing.T, c *cluster, trust *x509.CertPool, token string) stri
 	}
 	response.Body.Close()
 	return response.Status
-}
-
-// After a kill -9, Clean removes what was left and nothing that lives.
-func TestClean(t *testing.T) {
-	for _, mode := range []scenarios.Mode{scenarios.NFTables, scenarios.EBPF} {
-		t.Run(string(mode), func(t *testing.T) { cleanAfterKill(t, mode) })
-	}
-}
-
-func cleanAfterKill(t *testing.T, mode scenarios.Mode) {
-	p, temp := newProvider(t)
-	mustRun(t, p, mode)
-	before := machineNow(t, temp)
-	alive, err := p.Start(t.Context(), clusters.Config{Name: "alive", Mode: scenarios.IPTables, LogDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	doomed := exec.Command(self, "start-and-wait", temp, t.TempDir(), string(mode))
-	out, err := doomed.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := doomed.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "<nil>\n" {
-		t.Fatalf("the doomed cluster did not start: %s%v", line, err)
-	}
-	if err := doomed.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = doomed.Wait() // killed, as it should be
-
-	left, err := Leftovers()
-	if err != nil || len(left) != 1 {
-		t.Fatalf("leftovers %v, %v, want those of one cluster", left, err)
-	}
-	var removed []string
-	report := func(name string) { removed = append(removed, name) }
-	if err := errors.Join(Clean(t.Context(), report), Clean(t.Context(), report)); err != nil {
-		t.Fatal(err)
-	}
-	if len(removed) != 1 || removed[0] != left[0] {
-		t.Errorf("removed %v, want %v", removed, left)
-	}
-	populate(t, alive.API()) // it lives
-	if err := alive.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	before.same(t, machineNow(t, temp))
-}
-
-// small returns a folder on a disk of its own that is too small for etcd.
-func small(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
 }
 
 // A cluster that cannot start says why and leaves nothing.

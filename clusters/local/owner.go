@@ -102,17 +102,32 @@ func (o *owner) register() error {
 func (o *owner) path() string { return filepath.Join(registry, o.prefix) }
 
 // release removes the work folder and gives up the prefix, under which nothing
-// may be left. Releasing twice changes nothing.
+// may be left. A folder that cannot be removed stays registered, as a leftover.
+// Releasing twice changes nothing.
 func (o *owner) release() error {
 	if o.file == nil {
 		return nil
 	}
-	err := errors.Join(os.RemoveAll(o.work), os.Remove(o.path()), o.file.Close())
+	if err := os.RemoveAll(o.work); err != nil {
+		return errors.Join(fmt.Errorf("remove work folder of %s: %w", o.prefix, err), o.abandon())
+	}
+	err := errors.Join(os.Remove(o.path()), o.file.Close())
 	o.file = nil
 	if err != nil {
 		return fmt.Errorf("unregister cluster %s: %w", o.prefix, err)
 	}
 	return nil
+}
+
+// abandon leaves what is under the prefix to Clean, as the end of the process
+// would.
+func (o *owner) abandon() error {
+	if o.file == nil {
+		return nil
+	}
+	err := o.file.Close()
+	o.file = nil
+	return err
 }
 
 // adopt takes over the owner's file of a process that is gone. It returns nil
