@@ -148,11 +148,8 @@ func (n *network) route() error {
 		{n.node, podRange, backendAddr.Addr()},
 		// As on any node, what is for nobody here has a way out. Without one,
 		// packets for a Service without endpoints would be dropped before a
-		// proxy's rule could refuse them.
+		// proxy's rule for forwarded packets could refuse them.
 		{n.node, everything, backendAddr.Addr()},
-		// As a node's default route would, this takes what no proxy has
-		// translated through the rules for forwarded packets: some refuse it.
-		{n.node, serviceRange, backendAddr.Addr()},
 	} {
 		if err := addRoute(r.ns, &netlink.Route{Dst: ipNet(r.dst), Gw: r.via.AsSlice()}); err != nil {
 			return fmt.Errorf("route %v in %s: %w", r.dst, r.ns.Name(), err)
@@ -161,7 +158,15 @@ func (n *network) route() error {
 	if err := anyIP(n.backend, podRange); err != nil {
 		return err
 	}
-	return n.node.Sysctl("net.ipv4.ip_forward", "1")
+	// A new namespace takes this over from the machine, which forwards where
+	// Docker runs: what is for nobody would then come back from the backend to
+	// the node, again and again.
+	for ns, forward := range map[*netns.Namespace]string{n.node: "1", n.client: "0", n.backend: "0", n.control: "0"} {
+		if err := ns.Sysctl("net.ipv4.ip_forward", forward); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func addRoute(ns *netns.Namespace, r *netlink.Route) error {
