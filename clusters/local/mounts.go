@@ -14,7 +14,7 @@ import (
 func mountAll(mounts []modes.Mount) error {
 	for _, m := range mounts {
 		if err := mountOne(m); err != nil {
-			return notFit(fmt.Errorf("mount %s: %w", m.Target, err), doctor)
+			return fmt.Errorf("mount %s: %w", m.Target, err)
 		}
 	}
 	return nil

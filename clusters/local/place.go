@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strconv"
 
 	"svcbench/clusters"
 	"svcbench/clusters/modes"
@@ -55,11 +54,7 @@ func (p *place) cgroup() string {
 }
 
 // Path is where a file of the proxy's folder is: what it has mounted there is
-// reached through its process.
+// reached through its launcher, also after it was stopped.
 func (p *place) Path(name string) string {
-	path := filepath.Join(p.proxy.dir(), name)
-	if child := p.proxy.current(); child != nil {
-		return filepath.Join("/proc", strconv.Itoa(child.PID()), "root", path)
-	}
-	return path
+	return filepath.Join(p.proxy.launcher.Root(), p.proxy.dir(), name)
 }

@@ -28,7 +28,8 @@ type proxy struct {
 	program modes.Program
 	// launcher starts it: with mounts of its own where it needs some.
 	launcher *process.Launcher
-	// cgroup is where the trial's cgroup is or would be.
+	// cgroup is where the trial's cgroup is or would be; nil where the machine
+	// has no cgroup v2.
 	cgroup *cgroup.Group
 
 	mu      sync.Mutex
@@ -56,7 +57,7 @@ func newProxy(ctx context.Context, c *cluster, mode modes.Mode) (_ *proxy, err e
 	if err != nil {
 		return nil, fmt.Errorf("configure %s: %w", mode.Binary(), err)
 	}
-	if err := p.furnish(ctx); err != nil {
+	if err := p.furnish(); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -71,7 +72,7 @@ func (p *proxy) node() *place {
 }
 
 // furnish makes the files and mounts of the program.
-func (p *proxy) furnish(ctx context.Context) (err error) {
+func (p *proxy) furnish() (err error) {
 	for name, text := range p.program.Files {
 		if err := os.WriteFile(filepath.Join(p.dir(), name), text, 0o600); err != nil {
 			return fmt.Errorf("write file of the proxy: %w", err)
@@ -84,6 +85,9 @@ func (p *proxy) furnish(ctx context.Context) (err error) {
 		}
 	}
 	if p.program.Cgroup != modes.NoCgroup {
+		if p.cgroup == nil {
+			return notFit(cgroup.ErrNone, doctor)
+		}
 		if err := p.cgroup.Create(); err != nil {
 			return notFit(err, doctor)
 		}
@@ -93,7 +97,7 @@ func (p *proxy) furnish(ctx context.Context) (err error) {
 		return nil
 	}
 	p.launcher, err = process.NewPrivateLauncher(func() error { return mountAll(p.program.Mounts) })
-	return err
+	return notFit(err, doctor)
 }
 
 // Start starts the proxy in the node's namespace.

@@ -47,7 +47,7 @@ type Node interface {
 	// error holds its standard error.
 	Run(ctx context.Context, stdin []byte, program string, args ...string) ([]byte, error)
 	// Path is where svcbench itself finds a file in Settings.Dir as the
-	// running proxy sees it: a proxy may have mounts of its own.
+	// proxy sees it, whether or not it runs: it may have mounts of its own.
 	Path(name string) string
 }
 

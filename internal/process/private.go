@@ -2,6 +2,9 @@ package process
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,4 +30,10 @@ func NewPrivateLauncher(mount func() error) (*Launcher, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// Root is the root folder as the launcher's processes see it, with what it has
+// mounted, and whether or not one of them runs. It is valid until Close.
+func (l *Launcher) Root() string {
+	return filepath.Join("/proc", strconv.Itoa(os.Getpid()), "task", strconv.Itoa(l.thread), "root")
 }

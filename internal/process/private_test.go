@@ -1,11 +1,13 @@
 package process_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +33,9 @@ func TestPrivateLauncher(t *testing.T) {
 	if out, err := l.Output(t.Context(), nil, nil, "ls", dir); err != nil || strings.TrimSpace(string(out)) != "inside" {
 		t.Errorf("a process of the launcher sees %q, %v", out, err)
 	}
+	if _, err := os.Stat(filepath.Join(l.Root(), dir, "inside")); err != nil {
+		t.Errorf("through its root one sees: %v", err)
+	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("outside one sees %v, %v", entries, err)
 	}
@@ -44,8 +49,19 @@ func TestPrivateLauncherFails(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounting needs root")
 	}
-	if _, err := process.NewPrivateLauncher(func() error { return unix.EPERM }); err == nil {
-		t.Error("no error")
+	var thread string
+	_, err := process.NewPrivateLauncher(func() error {
+		thread = "/proc/self/task/" + strconv.Itoa(unix.Gettid())
+		return unix.EPERM
+	})
+	if !errors.Is(err, unix.EPERM) {
+		t.Errorf("got %v", err)
+	}
+	for t.Context().Err() == nil { // go test ends a test that waits for ever
+		if _, err := os.Stat(thread); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
