@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // leastClang is the oldest version of clang that Cilium accepts
@@ -26,7 +27,7 @@ func findClang(ctx context.Context, n Node) (string, error) {
 	slices.Sort(packaged)
 	slices.Reverse(packaged)
 	found = append(found, packaged...)
-	var reasons []error
+	var reasons []string
 	for _, path := range found {
 		out, err := n.Run(ctx, nil, path, "--version")
 		if err == nil {
@@ -35,12 +36,15 @@ func findClang(ctx context.Context, n Node) (string, error) {
 		if err == nil {
 			return path, nil
 		}
-		reasons = append(reasons, fmt.Errorf("%s: %w", path, err))
+		if ctx.Err() != nil {
+			return "", err
+		}
+		reasons = append(reasons, fmt.Sprintf("%s: %v", path, err))
 	}
 	if len(found) == 0 {
 		return "", fmt.Errorf("clang: %w", exec.ErrNotFound)
 	}
-	return "", errors.Join(reasons...)
+	return "", errors.New(strings.Join(reasons, "; ")) // in one line, as the answer of a probe
 }
 
 var clangVersion = regexp.MustCompile(`clang version ([0-9]+)\.([0-9]+)`)

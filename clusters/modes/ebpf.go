@@ -10,6 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"svcbench/clusters"
+	"svcbench/internal/components"
 	"svcbench/internal/failure"
 	"svcbench/scenarios"
 )
@@ -82,11 +83,14 @@ const ciliumWindow = 500 * time.Millisecond
 // Program runs the whole cilium-agent as the replacement of kube-proxy.
 func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 	clang, err := findClang(ctx, n)
+	if cause := context.Cause(ctx); cause != nil {
+		return Program{}, cause
+	}
 	if err != nil {
 		return Program{}, failure.New(failure.Environment, err, "`make setup` installs clang 19 where Debian's packages are")
 	}
-	if strings.HasPrefix(s.Dir, "/run/") || strings.HasPrefix(s.Dir, "/var/run/") {
-		return Program{}, failure.New(failure.Environment, fmt.Errorf("files of the trial are in %s, and cilium-agent gets a /run of its own", s.Dir), "choose another folder with TMPDIR")
+	if err := outsideRun(s); err != nil {
+		return Program{}, err
 	}
 	use := EmptyCgroup
 	if s.EBPF.Datapath == scenarios.DatapathSocket {
@@ -97,7 +101,7 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 		Args: args,
 		// It runs clang by that name; the later PATH is the one that counts.
 		Env:    []string{"K8S_NODE_NAME=" + s.Node, "PATH=" + filepath.Dir(clang) + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-		Copies: map[string]string{filepath.Join(s.Assets, "bpf"): filepath.Join(ciliumLibrary, "bpf")},
+		Copies: map[string]string{filepath.Join(s.Assets, components.BPF): filepath.Join(ciliumLibrary, "bpf")},
 		Mounts: []Mount{
 			{Type: "bpf", Source: "bpf", Target: filepath.Join(s.Dir, ciliumBPF)},
 			// Its sockets are below /run, whatever it is told.
@@ -111,10 +115,29 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 			{Source: "/proc/sys/kernel", Target: "/proc/sys/kernel", ReadOnly: true},
 		},
 		Cgroup:      use,
-		Definitions: ciliumDefinitions(filepath.Join(s.Assets, "crds")),
+		Definitions: ciliumDefinitions(filepath.Join(s.Assets, components.CRDs)),
 		Config:      strings.Join(args, "\n") + "\n",
 		Metrics:     ciliumMetrics,
 	}, nil
+}
+
+// outsideRun refuses folders below /run, which the agent could not see: it gets
+// a /run of its own.
+func outsideRun(s Settings) error {
+	for _, f := range []struct{ what, dir, variable string }{
+		{"files of the trial", s.Dir, "TMPDIR"},
+		{"files of cilium-agent", s.Assets, "XDG_CACHE_HOME"},
+	} {
+		dir, err := filepath.EvalSymlinks(f.dir)
+		if err != nil {
+			return fmt.Errorf("find the %s: %w", f.what, err)
+		}
+		if strings.HasPrefix(dir, "/run/") {
+			return failure.New(failure.Environment, fmt.Errorf("%s are in %s, and cilium-agent gets a /run of its own", f.what, f.dir),
+				"choose another folder with "+f.variable)
+		}
+	}
+	return nil
 }
 
 // ciliumFlags are the flags of the agent. What has to do with neither Services
@@ -130,6 +153,8 @@ func ciliumFlags(s Settings) []string {
 		"--enable-ipv4-masquerade=false",
 		"--enable-policy=never", "--enable-k8s-networkpolicy=false", "--enable-cilium-network-policy=false", "--enable-cilium-clusterwide-network-policy=false",
 		"--disable-endpoint-crd=true", "--enable-l7-proxy=false", "--enable-envoy-config=false", "--enable-hubble=false",
+		// Its server for debuggers would leave files in the home folder.
+		"--enable-gops=false",
 		"--enable-health-checking=false", "--enable-endpoint-health-checking=false",
 		// As kube-proxy does, cluster IPs also answer to packets from outside
 		// the node.

@@ -123,3 +123,34 @@ func TestCheckClang(t *testing.T) {
 		}
 	}
 }
+
+// What the agent could not see is refused before it starts, also behind a link.
+func TestOutsideRun(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("/run/.", link); err != nil {
+		t.Fatal(err)
+	}
+	inside, err := os.MkdirTemp("/run", "svcbench-test-")
+	if errors.Is(err, os.ErrPermission) {
+		t.Skip("/run is only root's")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(inside)
+	below := filepath.Join(link, filepath.Base(inside))
+	for _, test := range []struct {
+		s    Settings
+		hint string
+	}{
+		{Settings{Dir: t.TempDir(), Assets: t.TempDir()}, ""},
+		{Settings{Dir: inside, Assets: t.TempDir()}, "TMPDIR"},
+		{Settings{Dir: below, Assets: t.TempDir()}, "TMPDIR"},
+		{Settings{Dir: t.TempDir(), Assets: below}, "XDG_CACHE_HOME"},
+	} {
+		err := outsideRun(test.s)
+		if (err == nil) != (test.hint == "") || !strings.Contains(failure.HintOf(err), test.hint) {
+			t.Errorf("%+v: %v, next: %s", test.s, err, failure.HintOf(err))
+		}
+	}
+}

@@ -46,6 +46,9 @@ func tryCgroup(context.Context, Node) (clusters.Answer, string) {
 	case err != nil:
 		return clusters.Unknown, err.Error()
 	}
+	if err := group.Allowed(); err != nil {
+		return clusters.No, err.Error()
+	}
 	return clusters.Yes, "trials may have " + group.Dir()
 }
 
@@ -54,6 +57,8 @@ func tryClang(ctx context.Context, n Node) (clusters.Answer, string) {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return clusters.No, fmt.Sprintf("clang is not installed; Cilium's agent compiles its programs with %d.%d or newer", leastClang[0], leastClang[1])
+	case ctx.Err() != nil:
+		return clusters.Unknown, fmt.Sprintf("it could not be tried: %v", context.Cause(ctx))
 	case err != nil:
 		return clusters.No, fmt.Sprintf("Cilium's agent compiles its programs with clang %d.%d or newer: %v", leastClang[0], leastClang[1], err)
 	}

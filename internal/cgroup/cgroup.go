@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNone means that no cgroup v2 is mounted.
@@ -27,6 +29,15 @@ func At(name string) (*Group, error) {
 		return nil, err
 	}
 	return &Group{filepath.Join(root, name)}, nil
+}
+
+// Allowed returns nil if this process may make the folder, which it does not.
+func (g *Group) Allowed() error {
+	parent := filepath.Dir(g.dir)
+	if err := unix.Access(parent, unix.W_OK); err != nil {
+		return fmt.Errorf("make cgroups: %w", &fs.PathError{Op: "access", Path: parent, Err: err})
+	}
+	return nil
 }
 
 // Create makes the folder. It is an error if it exists.
@@ -53,32 +64,6 @@ func (g *Group) Delete() error {
 	}
 	return nil
 }
-
-// List returns the cgroups under the root whose names begin with prefix; none
-// where no cgroup v2 is mounted.
-func List(prefix string) ([]*Group, error) {
-	root, err := root()
-	if errors.Is(err, ErrNone) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(root)
-	if err != nil {
-		return nil, fmt.Errorf("list cgroups: %w", err)
-	}
-	var found []*Group
-	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
-			found = append(found, &Group{filepath.Join(root, e.Name())})
-		}
-	}
-	return found, nil
-}
-
-// Name is the folder's own name.
-func (g *Group) Name() string { return filepath.Base(g.dir) }
 
 // root is where the hierarchy is mounted.
 func root() (string, error) {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestFind(t *testing.T) {
@@ -36,8 +38,8 @@ func TestCreate(t *testing.T) {
 	if _, err := os.Stat(g.Dir() + "/cgroup.procs"); err != nil {
 		t.Error("no cgroup:", err)
 	}
-	if all, err := List(name); err != nil || len(all) != 1 || all[0].Name() != name {
-		t.Errorf("List: %v, %v", all, err)
+	if err := g.Allowed(); err != nil {
+		t.Errorf("made, but not allowed: %v", err)
 	}
 	if err := g.Create(); !errors.Is(err, os.ErrExist) {
 		t.Errorf("made again: %v", err)
@@ -47,7 +49,25 @@ func TestCreate(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if all, err := List(name); err != nil || len(all) != 0 {
-		t.Errorf("left: %v, %v", all, err)
+	if _, err := os.Stat(g.Dir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left: %v", err)
+	}
+}
+
+// Where the hierarchy cannot be written, as in many containers, it says so
+// without making anything.
+func TestNotAllowed(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, "tmpfs", unix.MS_RDONLY, ""); err != nil {
+		t.Skip("mounting a folder that cannot be written:", err)
+	}
+	defer func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	g := &Group{dir: dir + "/group"}
+	if err := g.Allowed(); !errors.Is(err, unix.EROFS) {
+		t.Errorf("got %v", err)
 	}
 }
