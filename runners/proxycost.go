@@ -89,13 +89,13 @@ func (f *inFlight) costOfStart(ctx context.Context) error {
 // awaitSettled returns the proxy's account once it has settled and counted a
 // sync, which is at the end of one and so somewhat after its rules work: the
 // time of a program that it ran for that counts only when the program has
-// ended.
+// ended. What it could not program it tries again, and may yet.
 func (f *inFlight) awaitSettled(ctx context.Context) (syncs, error) {
 	deadline := time.Now().Add(syncTimeout)
 	for {
 		s, err := f.syncs(ctx)
 		switch {
-		case err != nil, s.count > 0 && !s.unsettled:
+		case err != nil, s.count > 0 && !s.unsettled && s.failing == 0:
 			return s, err
 		case time.Now().After(deadline) && s.unknown == nil && s.count == 0:
 			s.unknown = fmt.Errorf("the proxy's own metrics had counted no sync %v after traffic had converged", syncTimeout)

@@ -9,6 +9,7 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/internal/agent/agenttest"
+	"svcbench/internal/failure"
 	"svcbench/internal/results"
 )
 
@@ -38,6 +39,12 @@ func TestCostOfStart(t *testing.T) {
 			n := int64(min(since/time.Second, 3)) // settled at 3 s
 			return clusters.Syncs{Count: uint64(n), Duration: time.Duration(n) * time.Second, Unsettled: n < 3}, nil
 		}, 3, ""},
+		{"programs at the second try what it could not at the first", func(since time.Duration) (clusters.Syncs, error) {
+			if since < 2*time.Second {
+				return clusters.Syncs{Count: 1, Failing: 3}, nil
+			}
+			return syncsAfter(2), nil
+		}, 1, ""},
 		{"never counts one", func(time.Duration) (clusters.Syncs, error) { return clusters.Syncs{}, nil }, 0, "no sync 1m0s after"},
 		{"has no metrics", func(time.Duration) (clusters.Syncs, error) { return clusters.Syncs{}, refused }, 0, refused.Error()},
 	} {
@@ -65,4 +72,19 @@ func TestCostOfStart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A proxy that never can program everything is no measurement, whatever sampled
+// Services do.
+func TestProxyThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := &fakeCluster{t: t, launcher: agenttest.Launcher{}}
+		cluster.proxy = &fakeProxy{cluster: cluster, account: func() (clusters.Syncs, error) { return clusters.Syncs{Count: 5, Failing: 3}, nil }}
+		s := coldOnly(t, 1)
+		f := &inFlight{trial: Trial{scenario: &s}, cluster: cluster, observer: silent{}, record: &results.Trial{}}
+		err := f.costOfStart(t.Context())
+		if failure.CodeOf(err) != failure.Invalid || !strings.Contains(err.Error(), "3 addresses of Services") {
+			t.Errorf("got %v", err)
+		}
+	})
 }
