@@ -56,6 +56,27 @@ func decode(t testing.TB, hdr string) *stats.Histogram {
 	return h
 }
 
+// unhindered runs the spec until no connection was dropped, as happens when a
+// busy machine stands still for longer than the time-out. begun is when the run
+// that counts began.
+func unhindered(t *testing.T, spec connect.Spec) (r *connect.Result, begun int64) {
+	t.Helper()
+	const tries = 5
+	l := network(t)
+	for range tries {
+		begun = agent.Now()
+		var err error
+		if r, err = connect.Run(t.Context(), l, spec); err != nil {
+			t.Fatal(err)
+		}
+		if r.Dropped == 0 {
+			return r, begun
+		}
+	}
+	t.Fatalf("dropped %d: the machine stood still for longer than the time-out, %d times in a row", r.Dropped, tries)
+	return nil, 0
+}
+
 func TestClasses(t *testing.T) {
 	spec := connect.Spec{
 		Targets: []connect.Target{
@@ -66,16 +87,12 @@ func TestClasses(t *testing.T) {
 		Rate: 1000, Warmup: 100 * time.Millisecond, Duration: 400 * time.Millisecond, Timeout: 1500 * time.Millisecond,
 		Seed: 1, BinWidth: 150 * time.Millisecond,
 	}
-	before := agent.Now()
-	r, err := connect.Run(t.Context(), network(t), spec)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, before := unhindered(t, spec)
 	if r.Start < before || r.End-r.Start != spec.Duration.Nanoseconds() || r.End > agent.Now() {
 		t.Errorf("window from %d to %d, begun at %d", r.Start, r.End, before)
 	}
-	if r.Due != 400 || r.Started+r.Dropped != r.Due || r.Late > r.Started {
-		t.Errorf("due %d, started %d, dropped %d, late %d: want 400 due", r.Due, r.Started, r.Dropped, r.Late)
+	if r.Due != 400 || r.Started != r.Due || r.Late > r.Started {
+		t.Errorf("due %d, started %d, late %d: want 400 due", r.Due, r.Started, r.Late)
 	}
 	if got := decode(t, r.Lag).Count(); got != r.Started {
 		t.Errorf("%d lags of %d started", got, r.Started)
@@ -94,9 +111,6 @@ func TestClasses(t *testing.T) {
 		{"lost", 40, 0, 0, 40, errkind.Unreachable},
 	} {
 		c := r.Classes[i]
-		if r.Dropped > 0 {
-			t.Fatalf("dropped %d: the machine stood still for longer than the time-out", r.Dropped)
-		}
 		if c.Class != want.class || c.Started != want.started || c.Established != want.ok || c.Censored != want.censored || c.Errors[want.kind] != want.fails {
 			t.Errorf("class %+v, want %+v", c, want)
 		}
@@ -129,13 +143,7 @@ func TestClassesOverUDP(t *testing.T) {
 		Mix:      []connect.Share{{Class: "all", Weight: 5}, {Class: "refused", Weight: 2}, {Class: "hung", Weight: 2}, {Class: "lost", Weight: 1}},
 		Rate:     1000, Duration: 400 * time.Millisecond, Timeout: 1500 * time.Millisecond, Seed: 1,
 	}
-	r, err := connect.Run(t.Context(), network(t), spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Dropped > 0 {
-		t.Fatalf("dropped %d: the machine stood still for longer than the time-out", r.Dropped)
-	}
+	r, _ := unhindered(t, spec)
 	if r.Health.GCs != 0 {
 		t.Errorf("health %+v: want no collections", r.Health)
 	}
