@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// beatEvery is how often a guest says that it lives, by its own clock,
-	// which with the instruction clock may run several times slower, or
-	// faster, than the host's.
-	beatEvery = 5 * time.Second
+	// beatEvery is how often a guest says that it lives, by its own clock. A
+	// second of the instruction clock in which the guest is busy may take the
+	// host a minute, if that is busy as well.
+	beatEvery = time.Second
 	// silence is how long nothing may be heard of a guest before it counts
-	// as hung: many beats, because a busy host executes a guest slowly.
-	silence = 3 * time.Minute
+	// as hung, and patience the same with the instruction clock.
+	silence, patience = 3 * time.Minute, 15 * time.Minute
 	// farewell is how long a machine may take to power off once its job has
 	// ended.
 	farewell = 30 * time.Second
@@ -78,8 +78,8 @@ func (s *session) kill() {
 
 // follow follows a machine to its end.
 func (s *session) follow(ctx context.Context) (int, error) {
-	patience := time.NewTimer(s.silence)
-	defer patience.Stop()
+	limit := time.NewTimer(s.silence)
+	defer limit.Stop()
 	interrupt := ctx.Done()
 	for {
 		select {
@@ -92,15 +92,15 @@ func (s *session) follow(ctx context.Context) (int, error) {
 			}
 			switch {
 			case s.ended:
-				patience.Reset(farewell)
+				limit.Reset(farewell)
 			case interrupt != nil: // else the grace goes on
-				patience.Reset(s.silence)
+				limit.Reset(s.silence)
 			}
 		case <-interrupt:
 			interrupt = nil
 			_ = s.conn.Send(wire.Message{Kind: wire.Stop}) // a guest that cannot hear is killed
-			patience.Reset(grace)
-		case <-patience.C:
+			limit.Reset(grace)
+		case <-limit.C:
 			if s.ended {
 				return s.result(ctx)
 			}

@@ -80,6 +80,9 @@ func New(ctx context.Context, o Options) (_ *Machine, err error) {
 		o.Notify = func(string) {}
 	}
 	m := &Machine{options: o, launcher: process.NewLauncher(), silence: silence}
+	if o.Spec.Clock == Instructions {
+		m.silence = patience
+	}
 	defer func() {
 		if err != nil {
 			m.Close()

@@ -270,6 +270,6 @@ func takeOutcome(dir string, code int, failed error) (runners.Outcome, error) {
 
 // storedTrials counts the trials that a machine left which then crashed.
 func storedTrials(dir string) int {
-	found, _ := filepath.Glob(filepath.Join(dir, "trials", "[!.]*")) // a fixed pattern is never bad
+	found, _ := filepath.Glob(filepath.Join(dir, "trials", "[^.]*")) // a fixed pattern is never bad
 	return len(found)
 }
