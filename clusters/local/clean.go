@@ -15,8 +15,8 @@ import (
 )
 
 // Clean removes what killed runs have left behind: processes, network
-// namespaces, cgroups and work folders. What belongs to a living process stays. Each
-// removed cluster is told to report.
+// namespaces, cgroups and work folders. What belongs to a living process stays.
+// Each removed cluster is told to report.
 func Clean(ctx context.Context, report func(string)) error {
 	left, err := Leftovers()
 	if err != nil {

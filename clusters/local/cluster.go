@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+	discovery "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -41,7 +42,11 @@ type cluster struct {
 	proxy       *proxy
 	api         kubernetes.Interface
 
-	died chan struct{}
+	lender *cluster                            // whose control plane it is; nil if its own
+	slices map[string]*discovery.EndpointSlice // of a control plane that is kept: as they were prepared
+
+	died chan struct{} // closed when a part has ended by itself
+	over chan struct{} // closed by Close
 
 	mu      sync.Mutex
 	closing bool
@@ -105,7 +110,7 @@ func (c *cluster) explain(err error) error {
 }
 
 func (c *cluster) makeNetwork(context.Context) (err error) {
-	if c.network, err = newNetwork(c.owner.prefix); err != nil {
+	if c.network, err = newNetwork(c.owner.prefix, nil); err != nil {
 		return notFit(err, doctor)
 	}
 	if c.credentials, err = newCredentials(c.owner.work, controlAddr.Addr()); err != nil {
@@ -250,19 +255,21 @@ func (c *cluster) Err() error {
 
 // Close removes the cluster. Nothing in it is worth a farewell: its processes
 // are killed, in an order in which none complains about another.
-func (c *cluster) Close(context.Context) error {
+func (c *cluster) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		return nil
 	}
 	c.closing, c.closed = true, true
+	close(c.over)
 	c.mu.Unlock()
 
 	c.proxy.kill()
 	if c.backends != nil {
 		_ = c.backends.Close() // how it ends does not matter any more
 	}
+	lent := c.giveBack(ctx)
 	for _, p := range []*process.Process{c.apiserver, c.etcd} {
 		if p != nil {
 			p.Stop(0)
@@ -280,7 +287,7 @@ func (c *cluster) Close(context.Context) error {
 	} else {
 		err = c.owner.release()
 	}
-	if err != nil {
+	if err = errors.Join(lent, err); err != nil {
 		return fmt.Errorf("remove cluster %s: %w", c.owner.prefix, err)
 	}
 	return nil

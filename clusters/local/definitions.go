@@ -26,9 +26,10 @@ func (c *cluster) define(ctx context.Context) error {
 	defer cancel()
 	all, ctx := errgroup.WithContext(ctx)
 	all.SetLimit(8) // as many as the API server works on at once, and no more
-	for _, file := range files {
-		all.Go(func() error {
-			if err := c.defineOne(ctx, file); err != nil {
+	c.proxy.defined = make([]definition, len(files))
+	for i, file := range files {
+		all.Go(func() (err error) {
+			if c.proxy.defined[i], err = c.defineOne(ctx, file); err != nil {
 				return fmt.Errorf("%s: %w", filepath.Base(file), err)
 			}
 			return nil
@@ -37,25 +38,32 @@ func (c *cluster) define(ctx context.Context) error {
 	return all.Wait()
 }
 
+// defined are the custom resources of the proxy.
+func (c *cluster) defined() []definition {
+	if c.proxy == nil {
+		return nil
+	}
+	return c.proxy.defined
+}
+
 // defineOne makes one custom resource and waits until it is established.
-func (c *cluster) defineOne(ctx context.Context, file string) error {
+func (c *cluster) defineOne(ctx context.Context, file string) (d definition, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return d, err
 	}
 	body, err := yaml.YAMLToJSON(text)
 	if err != nil {
-		return err
+		return d, err
 	}
-	var d definition
 	if err := json.Unmarshal(body, &d); err != nil {
-		return err
+		return d, err
 	}
 	rest := c.api.Discovery().RESTClient()
 	err = rest.Post().AbsPath(definitions).SetHeader("Content-Type", runtime.ContentTypeJSON).
 		SetHeader("Accept", runtime.ContentTypeJSON).Body(body).Do(ctx).Error()
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
+		return d, err
 	}
 	retry := time.NewTicker(20 * time.Millisecond)
 	defer retry.Stop()
@@ -65,14 +73,14 @@ func (c *cluster) defineOne(ctx context.Context, file string) error {
 			err = json.Unmarshal(answer, &d)
 		}
 		if err == nil && d.established() {
-			return nil
+			return d, nil
 		}
 		select {
 		case <-retry.C:
 		case <-c.died:
-			return c.Err()
+			return d, c.Err()
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
+			return d, errors.Join(context.Cause(ctx), err)
 		}
 	}
 }
@@ -80,7 +88,12 @@ func (c *cluster) defineOne(ctx context.Context, file string) error {
 // definition is what matters of a CustomResourceDefinition.
 type definition struct {
 	Metadata struct{ Name string }
-	Status   struct {
+	Spec     struct {
+		Group    string
+		Names    struct{ Plural string }
+		Versions []struct{ Name string }
+	}
+	Status struct {
 		Conditions []struct{ Type, Status string }
 	}
 }

@@ -57,11 +57,13 @@ const nodeName = "svcbench-node"
 // network is the namespaces of one cluster.
 type network struct {
 	control, node, client, backend *netns.Namespace
+	borrowed                       bool // control is another's
 }
 
-// newNetwork makes and joins the namespaces; on failure none is left.
-func newNetwork(prefix string) (_ *network, err error) {
-	n := &network{}
+// newNetwork makes and joins the namespaces, with that of a control plane if
+// there is one already; on failure none is left.
+func newNetwork(prefix string, control *netns.Namespace) (_ *network, err error) {
+	n := &network{control: control, borrowed: control != nil}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
@@ -71,6 +73,9 @@ func newNetwork(prefix string) (_ *network, err error) {
 		name string
 		ns   **netns.Namespace
 	}{{"control", &n.control}, {"node", &n.node}, {"client", &n.client}, {"backend", &n.backend}} {
+		if *place.ns != nil {
+			continue
+		}
 		if *place.ns, err = netns.Create(prefix + "-" + place.name); err != nil {
 			return nil, err
 		}
@@ -198,6 +203,9 @@ func anyIP(ns *netns.Namespace, pods netip.Prefix) error {
 	return nil
 }
 
+// hostPrefix is the address of p alone.
+func hostPrefix(p netip.Prefix) netip.Prefix { return netip.PrefixFrom(p.Addr(), p.Addr().BitLen()) }
+
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
@@ -214,7 +222,14 @@ func describe() clusters.Network {
 // close removes the namespaces; links and rules go with them.
 func (n *network) close() error {
 	var errs []error
-	for _, ns := range []*netns.Namespace{n.client, n.backend, n.node, n.control} {
+	own := []*netns.Namespace{n.client, n.backend, n.node, n.control}
+	if n.borrowed {
+		own = own[:3]
+		if n.node != nil {
+			errs = append(errs, n.leave())
+		}
+	}
+	for _, ns := range own {
 		if ns != nil {
 			errs = append(errs, ns.Delete())
 		}

@@ -18,7 +18,7 @@ func TestForwarding(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.release()
-	n, err := newNetwork(o.prefix)
+	n, err := newNetwork(o.prefix, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

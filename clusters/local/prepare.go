@@ -15,17 +15,25 @@ import (
 
 var _ clusters.Preparer = (*Provider)(nil)
 
-// prepared is the database of an etcd that has ended. Its owner keeps it from
-// being taken for a leftover.
-type prepared struct{ owner *owner }
+// prepared is the database of an etcd that has ended, or a control plane that
+// goes on. Its owner keeps it from being taken for a leftover.
+type prepared struct {
+	owner *owner
+	alive *cluster // nil if it has ended
+}
 
-// Close removes the database.
-func (p *prepared) Close() error { return p.owner.release() }
+// Close removes the database, or the control plane.
+func (p *prepared) Close() error {
+	if p.alive != nil {
+		return p.alive.Close(context.Background())
+	}
+	return p.owner.release()
+}
 
 func (o *owner) database() string { return filepath.Join(o.work, "etcd") }
 
 // Prepare fills the API server of a control plane of its own, and keeps etcd's
-// database.
+// database, or the control plane itself.
 func (p *Provider) Prepare(ctx context.Context, config clusters.Config, fill func(context.Context, kubernetes.Interface, clusters.Network) error) (clusters.Prepared, error) {
 	c, err := p.newCluster(config)
 	if err != nil {
@@ -34,13 +42,19 @@ func (p *Provider) Prepare(ctx context.Context, config clusters.Config, fill fun
 	if err = climb(ctx, c.controlPlane()); err == nil {
 		err = c.fill(ctx, fill)
 	}
-	if err == nil {
+	kept := &prepared{owner: c.owner}
+	switch {
+	case err != nil:
+	case p.options.KeepControlPlane:
+		kept.alive = c
+		err = c.keep(ctx)
+	default:
 		err = c.rest()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare API objects: %w", c.explain(err)), c.Close(ctx))
 	}
-	return &prepared{owner: c.owner}, nil
+	return kept, nil
 }
 
 // fill calls f with a context that ends when a part of the cluster does.

@@ -1,6 +1,6 @@
 // Package local makes clusters on this machine without containers: real
-// etcd, kube-apiserver and kube-proxy as child processes, in network
-// namespaces that nothing else can reach. What a cluster is made of is
+// etcd, kube-apiserver, and kube-proxy or cilium-agent as child processes, in
+// network namespaces that nothing else can reach. What a cluster is made of is
 // removed with it, however svcbench ends: see Clean.
 package local
 
@@ -48,6 +48,10 @@ type Options struct {
 	// Agent is the program that runs as "PROGRAM agent NAME" at the places;
 	// empty means the running one.
 	Agent string
+	// KeepControlPlane makes all clusters with the same prepared API objects
+	// share one control plane, one after the other. They start at once, and
+	// begin with an API server that is as warm as the others have left it.
+	KeepControlPlane bool
 	// TempDir holds what clusters need while they exist; empty means the
 	// default folder for temporary files.
 	TempDir string
@@ -76,13 +80,17 @@ func (p *Provider) Versions(context.Context) (map[string]string, error) {
 
 // Facts describes what decides results here.
 func (p *Provider) Facts() map[string]string {
-	return map[string]string{
+	facts := map[string]string{
 		"network":      "one node; client and backends are network namespaces joined to it by veth pairs",
 		"endpoints":    "every pod IP is answered by one process (AnyIP)",
-		"client":       "a pod by its address: traffic to cluster IPs is not masqueraded (detectLocalMode ClusterCIDR)",
+		"client":       "a pod by its address: kube-proxy does not masquerade its traffic to cluster IPs (detectLocalMode ClusterCIDR)",
 		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
 		"controlPlane": "shares the processors with what is measured; etcd and kube-apiserver run with GOGC=400",
 	}
+	if p.options.KeepControlPlane {
+		facts["controlPlane"] += "; one for all trials with the same population, which is restored after each"
+	}
+	return facts
 }
 
 // Modes tries every mode in a namespace of its own.
@@ -139,7 +147,11 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.
 		return nil, fmt.Errorf("start cluster %s: %w", config.Name, err)
 	}
 	c.mode = mode
-	if err := climb(ctx, slices.Concat(c.controlPlane(), c.node(), c.data())); err != nil {
+	control := c.controlPlane()
+	if p, ok := config.Prepared.(*prepared); ok && p.alive != nil {
+		control = []step{{"join control plane", c.join(p.alive)}}
+	}
+	if err := climb(ctx, slices.Concat(control, c.node(), c.data())); err != nil {
 		return nil, errors.Join(fmt.Errorf("start cluster %s: %w", config.Name, c.explain(err)), c.Close(ctx))
 	}
 	return c, nil
@@ -148,7 +160,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.
 // newCluster returns a cluster that has a name and a work folder but nothing
 // that runs. It must be closed.
 func (p *Provider) newCluster(config clusters.Config) (_ *cluster, err error) {
-	c := &cluster{config: config, binaries: p.options.Binaries, self: p.options.Agent, died: make(chan struct{})}
+	c := &cluster{config: config, binaries: p.options.Binaries, self: p.options.Agent, died: make(chan struct{}), over: make(chan struct{})}
 	for _, name := range Binaries(config.Mode) {
 		if c.binaries[name] == "" {
 			return nil, fmt.Errorf("no binary %s", name)

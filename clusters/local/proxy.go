@@ -32,6 +32,9 @@ type proxy struct {
 	// has no cgroup v2.
 	cgroup *cgroup.Group
 
+	// defined are the custom resources it needed, in the API server.
+	defined []definition
+
 	mu      sync.Mutex
 	process *process.Process
 }
