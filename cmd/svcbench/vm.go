@@ -20,6 +20,7 @@ import (
 	"svcbench/internal/failure"
 	"svcbench/internal/process"
 	"svcbench/internal/progress"
+	"svcbench/internal/results"
 	"svcbench/runners"
 	"svcbench/scenarios"
 )
@@ -89,6 +90,8 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 	}
 	defer machine.Close()
 	inside.Facts = machine.Facts()
+	// To start a control plane takes half a minute there, and a trial less.
+	inside.Local.KeepControlPlane = inside.Facts[results.FactAccel] == "tcg"
 	job, err := r.job(cmd, streams, inside, args)
 	if err != nil {
 		return out, err
