@@ -22,9 +22,9 @@ type Provider interface {
 	// provider can run it here. It finds out by trying.
 	Modes(ctx context.Context) ([]Support, error)
 	// Start brings up a cluster with no Services but those of
-	// Config.Prepared, and with its proxy not yet started. It returns when the API server answers and traffic passes
-	// between the places. The caller must Close the cluster; nothing is
-	// left behind when Start fails.
+	// Config.Prepared, and with its proxy not yet started. It returns when
+	// the API server answers and traffic passes between the places. The
+	// caller must Close the cluster; nothing is left behind when Start fails.
 	Start(ctx context.Context, c Config) (Cluster, error)
 	// Facts are properties of the provider that decide results and are the
 	// same in all of its clusters, by name.
