@@ -90,11 +90,18 @@ func (c *cluster) join(k *cluster) func(context.Context) error {
 }
 
 // giveBack leaves the control plane as it was before join. If that fails, the
-// control plane is not fit for another cluster and counts as died.
+// control plane is not fit for another cluster and counts as died. It is no
+// error that there is no time for it, because the run ends.
 func (c *cluster) giveBack(ctx context.Context) error {
 	if c.lender == nil || c.lender.Err() != nil {
 		return nil
 	}
+	if cause := context.Cause(ctx); cause != nil {
+		c.lender.die(fmt.Errorf("API objects were not restored: %w", cause))
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not restored after %v", patience))
+	defer cancel()
 	err := c.lender.restore(ctx, c.defined())
 	if err != nil {
 		err = fmt.Errorf("restore API objects: %w", err)

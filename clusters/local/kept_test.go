@@ -110,3 +110,18 @@ func TestKeptControlPlaneDies(t *testing.T) {
 		t.Errorf("another cluster: %v", err)
 	}
 }
+
+// A run that is stopped does not wait for a control plane, nor does it complain
+// of one; no other cluster gets what was not restored.
+func TestGiveBackNoTime(t *testing.T) {
+	lender := &cluster{died: make(chan struct{})}
+	c := &cluster{lender: lender}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := c.giveBack(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := lender.Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("the lender can lend again: %v", err)
+	}
+}

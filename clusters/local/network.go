@@ -58,6 +58,7 @@ const nodeName = "svcbench-node"
 type network struct {
 	control, node, client, backend *netns.Namespace
 	borrowed                       bool // control is another's
+	joined                         bool // there is a link from it to the node
 }
 
 // newNetwork makes and joins the namespaces, with that of a control plane if
@@ -92,6 +93,7 @@ func newNetwork(prefix string, control *netns.Namespace) (_ *network, err error)
 		if err := join(n.node, j.link, j.here, j.far, j.there); err != nil {
 			return nil, fmt.Errorf("join node and %s: %w", j.link, err)
 		}
+		n.joined = true // the control plane's is the first
 	}
 	return n, n.route()
 }
@@ -225,8 +227,9 @@ func (n *network) close() error {
 	own := []*netns.Namespace{n.client, n.backend, n.node, n.control}
 	if n.borrowed {
 		own = own[:3]
-		if n.node != nil {
+		if n.node != nil && n.joined {
 			errs = append(errs, n.leave())
+			n.joined = false
 		}
 	}
 	for _, ns := range own {
