@@ -50,7 +50,7 @@ const (
 // lead to their own endpoints and to nobody else and balance over them, and
 // that Services without endpoints refuse. How fast something wrong is does not
 // matter.
-func verifyCorrect(ctx context.Context, f *inFlight) error {
+func verifyCorrect(ctx context.Context, f *inFlight) (err error) {
 	targets := f.serviceTargets(f.sample())
 	each := correctAttempts(len(targets), f.population.Endpoints())
 	for i := range targets {
@@ -62,7 +62,11 @@ func verifyCorrect(ctx context.Context, f *inFlight) error {
 		return err
 	}
 	found.Endpoints = f.seen()
-	f.record.Correct = found
+	defer func() {
+		if err == nil || found.Problem != "" { // else nothing was found out
+			f.record.Correct = found
+		}
+	}()
 	if err := judge(targets, result, found); err != nil {
 		return incorrect(found, err)
 	}

@@ -2,6 +2,7 @@ package runners
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -322,6 +323,36 @@ func TestTimeoutsAreCheckedAgain(t *testing.T) {
 				t.Errorf("warnings %+v", trial.Warnings)
 			}
 		})
+	}
+}
+
+// A trial that ends before all has been looked at is none in which Services did
+// what they should.
+func TestHalfACheckIsNone(t *testing.T) {
+	s := parse(t, "half", "population: {services: 5}\nmodes: [nftables]\nblocks: 1\nmeasure: [coldstart]\n")
+	p := &fakeProvider{prepare: func(c *fakeCluster) {
+		c.launcher[verify.Name] = func(ctx context.Context, conn *agent.Conn) error {
+			return agent.Answer(ctx, conn, func(_ context.Context, s verify.Spec) (*verify.Result, error) {
+				r := &verify.Result{}
+				silent := true
+				for _, t := range s.Targets {
+					one := verify.TargetResult{ID: t.ID, FirstOK: 1, Complete: 1, Errors: map[string]int64{}}
+					if len(t.Want) == 0 {
+						one.Errors[errkind.Timeout] = 3
+					}
+					silent = silent && len(t.Want) == 0
+					r.Targets = append(r.Targets, one)
+				}
+				if silent { // the second look at Services without endpoints
+					return nil, errors.New("no sockets left")
+				}
+				return r, nil
+			})
+		}
+	}}
+	_, data, _ := measure(t.Context(), t, p, &recorder{}, s)
+	if trial := data.Trials[0]; trial.Status != results.Failed || trial.Correct != nil || !strings.Contains(trial.Error, "no sockets left") {
+		t.Errorf("%s (%s), correct: %+v", trial.Status, trial.Error, trial.Correct)
 	}
 }
 
