@@ -53,7 +53,7 @@ func newChurner(f *inFlight, w *watch.Watcher, begin int64) *churner {
 	churn := f.trial.scenario.Churn
 	c := &churner{
 		f: f, watcher: w, begin: begin, due: dues(churn, f.random("changes")),
-		interval:  probeInterval(churn.Rate),
+		interval:  max(f.probeInterval, probeInterval(churn.Rate)),
 		idle:      make(chan int, f.population.Services()),
 		endpoints: map[int][]netip.Addr{},
 	}

@@ -31,6 +31,8 @@ type inFlight struct {
 	observer Observer
 	logDir   string
 	record   *results.Trial
+	// probeInterval is Options.ProbeInterval.
+	probeInterval time.Duration
 
 	// kept is what the run keeps for this trial and others.
 	kept kept
@@ -53,12 +55,12 @@ type inFlight struct {
 
 // runTrial measures one trial and returns all there is to store of it. Its
 // Status and Error say how it ended; the error is the same with its class.
-func runTrial(ctx context.Context, provider clusters.Provider, k kept, t Trial, logDir string, o Observer) (*results.Trial, error) {
+func (r *run) runTrial(ctx context.Context, t Trial, logDir string) (*results.Trial, error) {
 	f := &inFlight{
-		trial: t, provider: provider, kept: k, observer: o, logDir: logDir,
+		trial: t, provider: r.provider, kept: r.kept, observer: r.observer, logDir: logDir, probeInterval: r.probeInterval,
 		endpoints: map[int][]netip.Addr{},
 		record: &results.Trial{
-			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Variant: t.Variant, Provider: provider.Name(),
+			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Variant: t.Variant, Provider: r.provider.Name(),
 			Block: t.Block, Order: t.Order, Started: time.Now(), Status: results.Complete,
 		},
 	}

@@ -13,7 +13,7 @@ import (
 
 const (
 	// syncPause is the time between two looks at the metric.
-	syncPause = 50 * time.Millisecond
+	syncPause = 200 * time.Millisecond
 	// syncTimeout is how long the first sync may take to end after traffic
 	// has said that its rules are there: on a busy machine, the programs that
 	// load the rules of thousands of Services take seconds to finish.

@@ -35,6 +35,10 @@ type Options struct {
 	Environment results.Environment
 	// Observer is told how it goes on; nil means nobody.
 	Observer Observer
+	// ProbeInterval is the least time between two connections that watch a
+	// change; 0 means watch.DefaultInterval. Where instructions are emulated,
+	// a thousand a second would be most of a trial's work.
+	ProbeInterval time.Duration
 }
 
 // Outcome is how far a run came.
@@ -65,7 +69,7 @@ type Failure struct{ Trial, Because string }
 // failed are a failure.Invalid. The Outcome counts in any case, and what was
 // measured is in the run directory.
 func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options) (Outcome, error) {
-	r := &run{provider: provider, plan: plan, observer: o.Observer, kept: kept{}, out: Outcome{Planned: len(plan.Trials)}}
+	r := &run{provider: provider, plan: plan, observer: o.Observer, probeInterval: o.ProbeInterval, kept: kept{}, out: Outcome{Planned: len(plan.Trials)}}
 	if r.observer == nil {
 		r.observer = silent{}
 	}
@@ -90,10 +94,12 @@ type run struct {
 	plan     *Plan
 	observer Observer
 	writer   *results.Writer
-	kept     kept
-	clock    results.Clock
-	out      Outcome
-	inARow   int // trials that failed since the last complete one
+	// probeInterval is Options.ProbeInterval.
+	probeInterval time.Duration
+	kept          kept
+	clock         results.Clock
+	out           Outcome
+	inARow        int // trials that failed since the last complete one
 }
 
 // create makes the run directory.
@@ -159,7 +165,7 @@ func (r *run) trial(ctx context.Context, t Trial) error {
 	if err != nil {
 		return err
 	}
-	record, failed := runTrial(ctx, r.provider, r.kept, t, filepath.Join(dir, results.LogFolder), r.observer)
+	record, failed := r.runTrial(ctx, t, filepath.Join(dir, results.LogFolder))
 	record.Clock = r.clock
 	// A message may name a log, whose folder gets its lasting name below.
 	lasting := strings.NewReplacer(dir, results.TrialDir(r.writer.Dir(), t.ID))

@@ -20,7 +20,6 @@ import (
 	"svcbench/internal/failure"
 	"svcbench/internal/process"
 	"svcbench/internal/progress"
-	"svcbench/internal/results"
 	"svcbench/runners"
 	"svcbench/scenarios"
 )
@@ -91,7 +90,7 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 	defer machine.Close()
 	inside.Facts = machine.Facts()
 	// To start a control plane takes half a minute there, and a trial less.
-	inside.Local.KeepControlPlane = inside.Facts[results.FactAccel] == "tcg"
+	inside.Local.KeepControlPlane = inside.emulated()
 	job, err := r.job(cmd, streams, inside, args)
 	if err != nil {
 		return out, err

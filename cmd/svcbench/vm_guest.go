@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -38,6 +39,14 @@ type inVM struct {
 	Redraws bool `json:"redraws"`
 	Width   int  `json:"width"`
 }
+
+// emulatedProbe is the time between two connections that watch a change where
+// instructions are emulated.
+const emulatedProbe = 5 * time.Millisecond
+
+// emulated reports whether the machine's instructions are emulated, which
+// takes some twenty times as long.
+func (i inVM) emulated() bool { return i.Facts[results.FactAccel] == "tcg" }
 
 // runAsGuest is run inside a virtual machine: it measures into memory, and
 // whatever is finished goes to the host. How it ended is a file there.
@@ -90,9 +99,11 @@ func (r *running) measureAsGuest(ctx context.Context, streams Streams, told inVM
 	maps.Copy(env.Facts, told.Facts)
 	display.Line(fmt.Sprintf("%s, into %s", counted(len(plan.Trials), "trial"), told.Shown))
 	mirror.Observer = newWatcher(ctx, display, plan)
-	return runners.Run(ctx, local.New(told.Local), plan, runners.Options{
-		Dir: told.Dir, Command: told.Command, Environment: env, Observer: mirror,
-	})
+	options := runners.Options{Dir: told.Dir, Command: told.Command, Environment: env, Observer: mirror}
+	if told.emulated() {
+		options.ProbeInterval = emulatedProbe
+	}
+	return runners.Run(ctx, local.New(told.Local), plan, options)
 }
 
 // mirror copies a run directory to the host between trials, when nothing is
