@@ -192,8 +192,8 @@ func TestPrepare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left, err := Leftovers(); len(left) != 0 || err != nil {
-		t.Errorf("what is kept is taken for a leftover: %v, %v", left, err)
+	if left := leftoversIn(t, temp); len(left) != 0 {
+		t.Errorf("what is kept is taken for a leftover: %v", left)
 	}
 	config.Prepared = kept
 	for range 2 {

@@ -81,6 +81,18 @@ func ownersNow(t *testing.T, temp string) (mine, others []string) {
 	return mine, others
 }
 
+// leftoversIn lists the leftovers whose work folder is in temp: others may have
+// been killed beside this test.
+func leftoversIn(t *testing.T, temp string) []string {
+	t.Helper()
+	mine, _ := ownersNow(t, temp)
+	left, err := Leftovers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(left, func(name string) bool { return !slices.Contains(mine, name) })
+}
+
 // same fails the test unless the machine is as before.
 func (m machine) same(t *testing.T, now machine) {
 	t.Helper()
