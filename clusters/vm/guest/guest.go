@@ -5,7 +5,6 @@ package guest
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"sync/atomic"
 	"time"
@@ -114,17 +113,6 @@ func (g *guest) listen() {
 		g.stopped.Store(true)
 		if pid := int(g.child.Load()); pid != 0 {
 			_ = unix.Kill(pid, unix.SIGINT) // it may have ended
-		}
-	}
-}
-
-// preload reads files, so that nothing waits for the host later on. What
-// cannot be read will be missed, or not, by who needs it.
-func preload(files []string) {
-	for _, name := range files {
-		if f, err := os.Open(name); err == nil {
-			_, _ = io.Copy(io.Discard, f)
-			_ = f.Close()
 		}
 	}
 }
