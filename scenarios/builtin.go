@@ -23,7 +23,7 @@ import (
 var builtins embed.FS
 
 // Builtins returns the built-in scenarios, the cheapest first: by blocks
-// times the Services of all points, then by name.
+// times the Services and endpoints of all points, then by name.
 func Builtins() ([]Scenario, error) {
 	all := make([]Scenario, 0, len(builtinNames()))
 	for _, name := range builtinNames() {
@@ -39,14 +39,14 @@ func Builtins() ([]Scenario, error) {
 	return all, nil
 }
 
-// work is a rough measure of how long a scenario takes: the Services that
-// are populated for one mode.
+// work is a rough measure of how long a scenario takes: the Services and
+// endpoints that are programmed in one mode.
 func (s *Scenario) work() int {
-	services := 0
+	programmed := 0
 	for _, p := range s.ResolvedPoints() {
-		services += p.Services
+		programmed += p.Services * (1 + p.Endpoints)
 	}
-	return s.Blocks * services
+	return s.Blocks * programmed
 }
 
 // Source returns the YAML of a built-in scenario with its comments, a

@@ -235,7 +235,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	files = append(files, "quick.yaml", "service-scale.yaml", "socket-lb.yaml")
+	files = append(files, "quick.yaml", "service-scale.yaml", "socket-lb.yaml", "kernel-effect.yaml")
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {

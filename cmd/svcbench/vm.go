@@ -20,6 +20,7 @@ import (
 	"svcbench/internal/failure"
 	"svcbench/internal/process"
 	"svcbench/internal/progress"
+	"svcbench/internal/results"
 	"svcbench/runners"
 	"svcbench/scenarios"
 )
@@ -45,6 +46,13 @@ func (r *running) runInVM(cmd *cobra.Command, streams Streams, chosen []scenario
 	spec, err := vm.ParseSpec(r.vm)
 	if err != nil {
 		return err
+	}
+	if !cmd.Flags().Changed("points") {
+		var left []string
+		chosen, left = withinReach(chosen, results.Clock(spec.Clock))
+		for _, what := range left {
+			fmt.Fprintf(streams.Err, "! %s\n", what)
+		}
 	}
 	dir, err := newRunDir(*r.out, chosen)
 	if err != nil {

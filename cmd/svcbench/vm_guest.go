@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -57,7 +56,7 @@ func (r *running) runAsGuest(cmd *cobra.Command, streams Streams, chosen []scena
 	}
 	streams.IsTTY, streams.Width = told.Redraws, func() int { return told.Width }
 	mirror := &mirror{from: told.Dir, to: vm.ShareFolder}
-	out, failed := r.measureAsGuest(cmd.Context(), streams, told, mirror, chosen)
+	out, failed := r.measureAsGuest(cmd, streams, told, mirror, chosen)
 	if err := mirror.copy(); failed == nil {
 		failed = err
 	}
@@ -75,8 +74,9 @@ func (r *running) runAsGuest(cmd *cobra.Command, streams Streams, chosen []scena
 }
 
 // measureAsGuest is measure, with what the host has found out already.
-func (r *running) measureAsGuest(ctx context.Context, streams Streams, told inVM, mirror *mirror, chosen []scenarios.Scenario) (runners.Outcome, error) {
+func (r *running) measureAsGuest(cmd *cobra.Command, streams Streams, told inVM, mirror *mirror, chosen []scenarios.Scenario) (runners.Outcome, error) {
 	var none runners.Outcome
+	ctx := cmd.Context()
 	// The host's folder of that name shows through, and is not empty.
 	if err := unix.Mount("run", told.Dir, "tmpfs", 0, "size=50%"); err != nil {
 		return none, fmt.Errorf("keep the run in memory: %w", err)
@@ -86,6 +86,9 @@ func (r *running) measureAsGuest(ctx context.Context, streams Streams, told inVM
 	modes, err := support(ctx)
 	if err != nil {
 		return none, err
+	}
+	if !cmd.Flags().Changed("points") { // as the host has told already
+		chosen, _ = withinReach(chosen, results.Clock(told.Facts[results.FactClock]))
 	}
 	plan, err := runners.NewPlan(chosen, modes)
 	if err != nil {
