@@ -64,6 +64,9 @@ type Support struct {
 	Answer Answer
 	// Because completes "not run, because ..."; empty for Yes.
 	Because string
+	// Advice is what somebody who measures the mode should know before
+	// anything else; empty for nothing.
+	Advice string
 }
 
 // Answer is the outcome of trying something.

@@ -20,7 +20,7 @@ iproute2 ip
 util-linux unshare mount
 clang-19 clang-19
 '
-if [ "${1:-}" = vm ]; then
+if [ "${1:-}" = vm ] || [ "${1:-}" = test ]; then
 	# depmod indexes the modules of a kernel that is only unpacked.
 	needs="$needs
 qemu-system-x86 qemu-system-x86_64

@@ -104,7 +104,7 @@ func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) 
 	defer launcher.Close()
 	var all []clusters.Support
 	for _, m := range modes.All() {
-		s := clusters.Support{Mode: m.Name()}
+		s := clusters.Support{Mode: m.Name(), Advice: m.Advice()}
 		s.Answer, s.Because, err = try(ctx, m, launcher, o.prefix+"-trial")
 		if err != nil {
 			return nil, fmt.Errorf("try mode %s: %w", m.Name(), err)

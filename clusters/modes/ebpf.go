@@ -21,6 +21,8 @@ type ebpf struct{}
 
 func (ebpf) Name() scenarios.Mode { return scenarios.EBPF }
 
+func (ebpf) Advice() string { return "" }
+
 func (ebpf) Binary() string { return "cilium-agent" }
 
 // The limits of Cilium v1.20.

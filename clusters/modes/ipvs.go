@@ -23,11 +23,11 @@ var ipvsTrial = []struct {
 	command []string
 	refused string
 }{
+	{[]string{"ipvsadm", "--add-service", "--tcp-service", "198.51.100.1:80", "--scheduler", "rr"}, "the kernel makes no IPVS virtual servers (it needs the modules ip_vs and ip_vs_rr)"},
+	{[]string{"ipvsadm", "--delete-service", "--tcp-service", "198.51.100.1:80"}, "the kernel deletes no IPVS virtual servers"},
 	// kube-proxy puts every cluster IP on a link of this kind.
 	{[]string{"ip", "link", "add", "svcbench-trial", "type", "dummy"}, "the kernel makes no dummy links"},
 	{[]string{"ip", "link", "delete", "svcbench-trial"}, "the kernel deletes no dummy links"},
-	{[]string{"ipvsadm", "--add-service", "--tcp-service", "198.51.100.1:80", "--scheduler", "rr"}, "the kernel makes no IPVS virtual servers (it needs the modules ip_vs and ip_vs_rr)"},
-	{[]string{"ipvsadm", "--delete-service", "--tcp-service", "198.51.100.1:80"}, "the kernel deletes no IPVS virtual servers"},
 	{[]string{"ipset", "create", "svcbench-trial", "hash:ip,port"}, "the kernel makes no IP sets"},
 	{[]string{"ipset", "destroy", "svcbench-trial"}, "the kernel destroys no IP sets"},
 }
@@ -48,6 +48,8 @@ func (ipvs) Program(_ context.Context, _ Node, s Settings) (Program, error) {
 
 // ipvsDeprecated is what users of the mode must know before anything else.
 const ipvsDeprecated = "IPVS is deprecated since Kubernetes 1.35, off by default in 1.40, and gone in 1.43."
+
+func (ipvs) Advice() string { return ipvsDeprecated }
 
 func (ipvs) Notes(s scenarios.Settings) []string {
 	return []string{

@@ -18,6 +18,8 @@ import (
 // kubeproxy is what the modes of kube-proxy have in common.
 type kubeproxy struct{}
 
+func (kubeproxy) Advice() string { return "" }
+
 func (kubeproxy) Binary() string { return "kube-proxy" }
 
 // Fits: kube-proxy has no limit but time and memory.

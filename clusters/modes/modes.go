@@ -17,6 +17,9 @@ import (
 type Mode interface {
 	// Name is the mode's name.
 	Name() scenarios.Mode
+	// Advice is what somebody should know before measuring it; empty for
+	// nothing.
+	Advice() string
 	// Binary is the name of the component that implements it.
 	Binary() string
 	// Probe finds out by trying whether the mode can run at a node that

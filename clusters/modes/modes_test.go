@@ -156,7 +156,7 @@ func (scripted) Path(name string) string { return name }
 // A program that is missing or refuses is a no; a failure to run one at all
 // leaves the question open.
 func TestProbe(t *testing.T) {
-	refused := fmt.Errorf("run: %w", exec.Command("false").Run())
+	refused := fmt.Errorf("run: %w: no\nAre you sure?", exec.Command("false").Run())
 	for _, test := range []struct {
 		mode    Mode
 		program string

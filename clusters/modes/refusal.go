@@ -2,20 +2,22 @@ package modes
 
 import (
 	"errors"
-	"fmt"
 	"os/exec"
+	"strings"
 
 	"svcbench/clusters"
 )
 
 // refusal turns the failure of a trial into an answer: a program that is
-// missing or says no is a no, anything else leaves the question open.
+// missing or says no is a no, anything else leaves the question open. Of what a
+// program says the first line is taken: it is the reason, the others are advice.
 func refusal(err error, what string) (clusters.Answer, string) {
+	reason, _, _ := strings.Cut(err.Error(), "\n")
 	if errors.Is(err, exec.ErrNotFound) {
-		return clusters.No, fmt.Sprintf("a program it needs is not installed: %v", err)
+		return clusters.No, "a program it needs is not installed: " + reason
 	}
 	if _, ended := errors.AsType[*exec.ExitError](err); ended {
-		return clusters.No, fmt.Sprintf("%s: %v", what, err)
+		return clusters.No, what + ": " + reason
 	}
-	return clusters.Unknown, fmt.Sprintf("it could not be tried: %v", err)
+	return clusters.Unknown, "it could not be tried: " + reason
 }

@@ -99,6 +99,15 @@ func tellVM(streams Streams, plan *runners.Plan, noVM error) {
 	}
 }
 
+// tellAdvice says what somebody who measures the modes of a plan should know.
+func tellAdvice(streams Streams, plan *runners.Plan, modes []clusters.Support) {
+	for _, m := range modes {
+		if m.Advice != "" && slices.Contains(plan.Included(), m.Mode) {
+			fmt.Fprintf(streams.Err, "! %s: %s\n", m.Mode, m.Advice)
+		}
+	}
+}
+
 // tellOmissions says which modes and scenarios are not in a plan, and why.
 func tellOmissions(streams Streams, plan *runners.Plan) {
 	for _, m := range plan.Modes {

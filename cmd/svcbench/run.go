@@ -109,6 +109,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 		return none, err
 	}
 	tellOmissions(streams, plan)
+	tellAdvice(streams, plan, modes)
 	tellVM(streams, plan, vm.Available())
 	provider, err := r.programs.provider(ctx, display, plan.Included()...)
 	if err != nil {

@@ -95,6 +95,7 @@ func (r *running) measureAsGuest(cmd *cobra.Command, streams Streams, told inVM,
 		return none, err
 	}
 	tellOmissions(streams, plan)
+	tellAdvice(streams, plan, modes)
 	env, err := environment.Capture(ctx, environment.WithBuild(version, commit))
 	if err != nil {
 		return none, err
