@@ -73,7 +73,7 @@ func pinned() []module {
 
 	kubernetes := pinnedModule("kubernetes", "k8s.io/kubernetes")
 	kubernetes.ldflags = append(kubernetes.ldflags, kubernetesVersion(kubernetes.version)...)
-	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-proxy"} {
+	for _, name := range []string{"kube-apiserver", "kube-proxy"} {
 		kubernetes.programs = append(kubernetes.programs, program{name, kubernetes.path + "/cmd/" + name})
 	}
 	return []module{etcd, kubernetes, pinnedCilium()}
