@@ -24,7 +24,7 @@ func TestArguments(t *testing.T) {
 				t.Fatal(err)
 			}
 			h := hardware{
-				spec: spec, accel: spec.Accel, image: "/cache/vmlinux", initramfs: "/work/run.cpio", share: "/runs/a,b", console: "/runs/console.log",
+				spec: spec, accel: spec.Accel, image: "/cache/vmlinux", initramfs: "/scratch/run.cpio", share: "/runs/a,b", console: "/runs/console.log",
 				seed: 42, start: time.Date(2026, 11, 27, 5, 15, 0, 0, time.UTC),
 			}
 			got := strings.Join(h.arguments(), "\n") + "\n"
