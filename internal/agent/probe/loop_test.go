@@ -107,10 +107,18 @@ func TestOverlap(t *testing.T) {
 	if err := l.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	// Which of the first attempts hangs is up to the server's scheduler.
+	after := 0
 	for _, o := range outcomes {
-		if !o.Answered() || oldest == 0 || o.Start <= oldest {
-			t.Errorf("outcome %+v: want answers that began after the hung attempt at %d", o, oldest)
+		if !o.Answered() {
+			t.Errorf("outcome %+v: want an answer", o)
 		}
+		if o.Start > oldest {
+			after++
+		}
+	}
+	if oldest == 0 || after < 3 {
+		t.Errorf("%d of %+v began after the hung attempt at %d, want most", after, outcomes, oldest)
 	}
 	if l.Open() == 0 {
 		t.Error("the hung attempt is not open")
