@@ -162,6 +162,14 @@ type Backends interface {
 	On(ctx context.Context, ips ...netip.Addr) error
 }
 
+// Forgetful is a cluster whose node can be made to forget connections.
+type Forgetful interface {
+	// Forget drops what the node remembers of connections. A connection that
+	// was tried before there were rules for it is remembered for two minutes,
+	// and the next one from the same port would be led where it was.
+	Forget() error
+}
+
 // Proxy is the Service implementation of the node: its life and its
 // instruments.
 type Proxy interface {

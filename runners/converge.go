@@ -80,7 +80,20 @@ func coldStart(ctx context.Context, f *inFlight) error {
 	if f.trial.scenario.Measures(scenarios.ColdStart) {
 		f.scalar(results.ColdStart, "s", seconds(converged(result)-started))
 	}
+	f.forget()
 	return nil
+}
+
+// forget makes the node forget the thousands of connections that were tried
+// while the proxy had not programmed their Services yet.
+func (f *inFlight) forget() {
+	c, ok := f.cluster.(clusters.Forgetful)
+	if !ok {
+		return
+	}
+	if err := c.Forget(); err != nil {
+		f.warn("", "connections may be lost that come from the same port as one before the rules: %v", err)
+	}
 }
 
 // converged returns when the last of the targets began to do what it should:

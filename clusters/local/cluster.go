@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
@@ -54,7 +55,10 @@ type cluster struct {
 	err     error
 }
 
-var _ clusters.Cluster = (*cluster)(nil)
+var (
+	_ clusters.Cluster   = (*cluster)(nil)
+	_ clusters.Forgetful = (*cluster)(nil)
+)
 
 // step is a part of bringing up a cluster.
 type step struct {
@@ -227,6 +231,19 @@ func (c *cluster) Network() clusters.Network { return describe() }
 
 // Proxy is the Service implementation under test.
 func (c *cluster) Proxy() clusters.Proxy { return c.proxy }
+
+// Forget empties the node's table of connections.
+func (c *cluster) Forget() error {
+	h, err := c.network.node.Netlink()
+	if err == nil {
+		defer h.Close()
+		err = h.ConntrackTableFlush(netlink.ConntrackTable)
+	}
+	if err != nil {
+		return fmt.Errorf("forget connections of the node: %w", err)
+	}
+	return nil
+}
 
 // Backends switches pod IPs off and on.
 func (c *cluster) Backends() clusters.Backends { return c.backends }
