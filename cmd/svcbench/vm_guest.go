@@ -44,7 +44,7 @@ type inVM struct {
 const emulatedProbe = 5 * time.Millisecond
 
 // emulated reports whether the machine's instructions are emulated, which
-// takes some twenty times as long.
+// takes ten times as long and more.
 func (i inVM) emulated() bool { return i.Facts[results.FactAccel] == "tcg" }
 
 // runAsGuest is run inside a virtual machine: it measures into memory, and

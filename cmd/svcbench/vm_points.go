@@ -10,8 +10,8 @@ import (
 )
 
 // emulatedServices is the largest number of Services that is measured with an
-// instruction clock unless asked for: iptables-restore takes minutes to load
-// the rules of more, where instructions are emulated.
+// instruction clock unless asked for: emulation slows down most what takes long
+// already, to write a population and to load its rules.
 const emulatedServices = 1000
 
 // withinReach returns the scenarios without the points that would take too
@@ -32,7 +32,7 @@ func withinReach(chosen []scenarios.Scenario, clock results.Clock) (within []sce
 		}
 		if len(near) > 0 && len(far) > 0 {
 			s.Points = near
-			left = append(left, fmt.Sprintf("%s leaves out %s Services: with the instruction clock they take hours (--points asks for them)", s.Name, servicesIn(far)))
+			left = append(left, fmt.Sprintf("%s leaves out %s Services: with the instruction clock they would take very long (--points asks for them)", s.Name, servicesIn(far)))
 		}
 		within = append(within, s)
 	}

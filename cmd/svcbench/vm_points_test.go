@@ -21,7 +21,7 @@ func TestWithinReach(t *testing.T) {
 	chosen := []scenarios.Scenario{quick, large}
 
 	within, left := withinReach(chosen, results.InstructionClock)
-	want := []string{"quick leaves out 5,000 Services: with the instruction clock they take hours (--points asks for them)"}
+	want := []string{"quick leaves out 5,000 Services: with the instruction clock they would take very long (--points asks for them)"}
 	if diff := cmp.Diff(want, left); diff != "" {
 		t.Error(diff)
 	}
