@@ -43,6 +43,18 @@ type Preparer interface {
 	Prepare(ctx context.Context, c Config, fill func(context.Context, kubernetes.Interface, Network) error) (Prepared, error)
 }
 
+// Carrier is a Preparer whose prepared API objects can go to another process,
+// on another kernel.
+type Carrier interface {
+	Preparer
+	// Export copies prepared API objects into the folder dir, which must not
+	// exist.
+	Export(ctx context.Context, p Prepared, dir string) error
+	// Import is Prepare with the API objects that Export has left in dir,
+	// which must stay there until the Prepared is closed.
+	Import(ctx context.Context, c Config, dir string) (Prepared, error)
+}
+
 // Limiter is a provider that knows of populations its modes cannot program.
 type Limiter interface {
 	// Fits returns nil, or an error that names the limit which the
@@ -76,6 +88,8 @@ type Answer string
 const (
 	Yes Answer = "yes"
 	No  Answer = "no"
+	// NotInstalled is a No for want of a program, whatever the kernel.
+	NotInstalled Answer = "not installed"
 	// Unknown means that it could not be tried.
 	Unknown Answer = "unknown"
 )

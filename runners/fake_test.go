@@ -3,6 +3,7 @@ package runners
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -74,6 +75,7 @@ func (p *fakeProvider) Start(_ context.Context, c clusters.Config) (clusters.Clu
 type keepingProvider struct {
 	*fakeProvider
 	prepared, closed int
+	exported         map[string]*fakePrepared // by folder
 }
 
 // fakePrepared is the API of a preparation, which clusters share.
@@ -94,6 +96,22 @@ func (p *keepingProvider) Start(ctx context.Context, c clusters.Config) (cluster
 		p.last.api = c.Prepared.(*fakePrepared).api
 	}
 	return started, err
+}
+
+func (p *keepingProvider) Export(_ context.Context, objects clusters.Prepared, dir string) error {
+	if p.exported == nil {
+		p.exported = map[string]*fakePrepared{}
+	}
+	p.exported[dir] = objects.(*fakePrepared)
+	return nil
+}
+
+func (p *keepingProvider) Import(_ context.Context, _ clusters.Config, dir string) (clusters.Prepared, error) {
+	f := p.exported[dir]
+	if f == nil {
+		return nil, fmt.Errorf("nothing in %s", dir)
+	}
+	return &fakePrepared{provider: p, api: f.api}, nil
 }
 
 func (p *fakePrepared) Close() error {

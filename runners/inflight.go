@@ -31,8 +31,9 @@ type inFlight struct {
 	observer Observer
 	logDir   string
 	record   *results.Trial
-	// probeInterval is Options.ProbeInterval.
+	// probeInterval and populations are those of the Options.
 	probeInterval time.Duration
+	populations   string
 
 	// kept is what the run keeps for this trial and others.
 	kept kept
@@ -57,7 +58,8 @@ type inFlight struct {
 // Status and Error say how it ended; the error is the same with its class.
 func (r *run) runTrial(ctx context.Context, t Trial, logDir string) (*results.Trial, error) {
 	f := &inFlight{
-		trial: t, provider: r.provider, kept: r.kept, observer: r.observer, logDir: logDir, probeInterval: r.probeInterval,
+		trial: t, provider: r.provider, kept: r.kept, observer: r.options.Observer, logDir: logDir,
+		probeInterval: r.options.ProbeInterval, populations: r.options.Populations,
 		endpoints: map[int][]netip.Addr{},
 		record: &results.Trial{
 			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Variant: t.Variant, Provider: r.provider.Name(),

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"k8s.io/client-go/kubernetes"
 
@@ -42,14 +45,83 @@ func (k kept) release(scenario string) error {
 	return errors.Join(errs...)
 }
 
-// prepare writes the population of the trial once for all trials that have it.
+// Export writes every population of the plan with the provider and leaves it in
+// the folder dir, for Options.Populations of runs in other places. The observer
+// is told of the first trial with each.
+func Export(ctx context.Context, provider clusters.Provider, plan *Plan, dir string, observer Observer) error {
+	var done []string
+	for _, t := range plan.Trials {
+		name := partOf(t.PlannedTrial).Population()
+		if slices.Contains(done, name) {
+			continue
+		}
+		done = append(done, name)
+		observer.TrialStarted(t.PlannedTrial, len(done), len(plan.Trials))
+		if err := export(ctx, provider, t, dir, observer); err != nil {
+			return fmt.Errorf("write population %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// export is Export of one trial's population.
+func export(ctx context.Context, provider clusters.Provider, t Trial, dir string, observer Observer) (err error) {
+	carrier, err := carrierOf(provider)
+	if err != nil {
+		return err
+	}
+	logs, err := os.MkdirTemp(dir, "logs-*")
+	if err != nil {
+		return err
+	}
+	f := &inFlight{trial: t, provider: provider, kept: kept{}, observer: observer, logDir: logs, record: &results.Trial{}}
+	if err := prepare(ctx, f); err != nil {
+		return err
+	}
+	p := f.kept.of(t)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return carrier.Export(ctx, p, f.exported(dir))
+}
+
+// exported is where Export leaves the population of the trial in dir.
+func (f *inFlight) exported(dir string) string {
+	return filepath.Join(dir, partOf(f.trial.PlannedTrial).Population())
+}
+
+// prepare has the population of the trial written, once for all trials that
+// have it, or takes it from where Export has left it.
 func prepare(ctx context.Context, f *inFlight) error {
+	if f.populations != "" {
+		return take(ctx, f)
+	}
 	p, err := f.provider.(clusters.Preparer).Prepare(ctx, f.config(), func(ctx context.Context, api kubernetes.Interface, n clusters.Network) error {
 		if err := f.compose(n); err != nil {
 			return err
 		}
 		return f.write(ctx, api)
 	})
+	if err != nil {
+		return err
+	}
+	f.kept[keyOf(f.trial)] = p
+	return nil
+}
+
+func carrierOf(p clusters.Provider) (clusters.Carrier, error) {
+	carrier, can := p.(clusters.Carrier)
+	if !can {
+		return nil, fmt.Errorf("provider %s cannot hand over populations", p.Name())
+	}
+	return carrier, nil
+}
+
+// take takes the population of the trial from where Export has left it.
+func take(ctx context.Context, f *inFlight) error {
+	carrier, err := carrierOf(f.provider)
+	if err != nil {
+		return err
+	}
+	p, err := carrier.Import(ctx, f.config(), f.exported(f.populations))
 	if err != nil {
 		return err
 	}

@@ -39,23 +39,14 @@ type Options struct {
 	// change; 0 means watch.DefaultInterval. Where instructions are emulated,
 	// a thousand a second would be most of a trial's work.
 	ProbeInterval time.Duration
+	// Part is what is measured of the plan; nil means all of it.
+	Part *Part
+	// Populations is a folder with what Export has left there; empty means
+	// that populations are written when they are needed.
+	Populations string
 }
 
-// Outcome is how far a run came.
-type Outcome struct {
-	// Dir is the run directory; empty if it could not be made.
-	Dir string
-	// Planned, Complete and Failed count trials. What is missing to Planned
-	// was not measured.
-	Planned, Complete, Failed int
-	// Failures says of each failed trial why, in order.
-	Failures []Failure
-}
-
-// Failure is a trial that failed.
-type Failure struct{ Trial, Because string }
-
-// Run measures every trial of the plan, one at a time, and stores each in the
+// Run measures every trial of the plan, or of a part of it, one at a time, and stores each in the
 // run directory as soon as it is over. A trial that fails is stored with its
 // reason, and the run goes on; it stops when the environment is broken: when
 // trials cannot be stored, the disk is full, a trial fails with
@@ -69,41 +60,42 @@ type Failure struct{ Trial, Because string }
 // failed are a failure.Invalid. The Outcome counts in any case, and what was
 // measured is in the run directory.
 func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options) (Outcome, error) {
-	r := &run{provider: provider, plan: plan, observer: o.Observer, probeInterval: o.ProbeInterval, kept: kept{}, out: Outcome{Planned: len(plan.Trials)}}
-	if r.observer == nil {
-		r.observer = silent{}
+	trials := plan.trials(o.Part)
+	r := &run{provider: provider, plan: plan, trials: trials, options: o, kept: kept{}, out: Outcome{Planned: len(trials)}}
+	if r.options.Observer == nil {
+		r.options.Observer = silent{}
 	}
 	if err := fits(provider, plan); err != nil {
 		return r.out, err
 	}
-	if err := r.create(ctx, o); err != nil {
+	if err := r.create(ctx); err != nil {
 		return r.out, err
 	}
-	stopped := r.trials(ctx)
+	r.out.Stopped = r.measure(ctx)
 	reason := ""
-	if stopped != nil {
-		reason = stopped.Error()
+	if r.out.Stopped != nil {
+		reason = r.out.Stopped.Error()
 	}
 	finished := r.writer.Finish(time.Now(), reason)
-	return r.out, errors.Join(r.verdict(ctx, stopped), finished)
+	return r.out, errors.Join(r.out.Err(), finished)
 }
 
 // run is a run under way.
 type run struct {
 	provider clusters.Provider
 	plan     *Plan
-	observer Observer
+	trials   []Trial // those that are measured
+	options  Options // with an Observer
 	writer   *results.Writer
-	// probeInterval is Options.ProbeInterval.
-	probeInterval time.Duration
-	kept          kept
-	clock         results.Clock
-	out           Outcome
-	inARow        int // trials that failed since the last complete one
+	kept     kept
+	clock    results.Clock
+	out      Outcome
+	inARow   int // trials that failed since the last complete one
 }
 
 // create makes the run directory.
-func (r *run) create(ctx context.Context, o Options) error {
+func (r *run) create(ctx context.Context) error {
+	o := r.options
 	versions, err := r.provider.Versions(ctx)
 	if err != nil {
 		return fmt.Errorf("find out the versions of provider %s: %w", r.provider.Name(), err)
@@ -140,22 +132,27 @@ func merged(a, b map[string]string) map[string]string {
 	return m
 }
 
-// trials runs the trials and returns why it stopped before the last.
-func (r *run) trials(ctx context.Context) (err error) {
+// measure runs the trials and returns why it stopped before the last.
+func (r *run) measure(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.kept.release("")) }()
-	for n, t := range r.plan.Trials {
+	for n, t := range r.trials {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return interrupted(ctx)
 		}
 		if err := r.kept.release(t.Scenario); err != nil {
 			return err
 		}
-		r.observer.TrialStarted(t.PlannedTrial, n+1, len(r.plan.Trials))
+		r.options.Observer.TrialStarted(t.PlannedTrial, n+1, len(r.trials))
 		if err := r.trial(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// interrupted is the error of a run whose context has ended.
+func interrupted(ctx context.Context) error {
+	return failure.New(failure.Interrupted, context.Cause(ctx), "")
 }
 
 // trial runs and stores one trial. Its error is why the run cannot go on.
@@ -170,9 +167,9 @@ func (r *run) trial(ctx context.Context, t Trial) error {
 	// A message may name a log, whose folder gets its lasting name below.
 	lasting := strings.NewReplacer(dir, results.TrialDir(r.writer.Dir(), t.ID))
 	record.Error = lasting.Replace(record.Error)
-	r.observer.TrialEnded(record, time.Since(start))
+	r.options.Observer.TrialEnded(record, time.Since(start))
 	if failed != nil && ctx.Err() != nil {
-		return errors.Join(context.Cause(ctx), r.writer.Discard(t.ID))
+		return errors.Join(interrupted(ctx), r.writer.Discard(t.ID))
 	}
 	if err := r.writer.Commit(record); err != nil {
 		return errors.Join(err, r.writer.Discard(t.ID))
@@ -200,38 +197,4 @@ func (r *run) count(t *results.Trial, failed error, hint string) error {
 		return fmt.Errorf("%d trials in a row failed, the last because: %s", failuresInARow, headline(t.Error))
 	}
 	return nil
-}
-
-// verdict is the error of the whole run; stopped is why it ended early.
-func (r *run) verdict(ctx context.Context, stopped error) error {
-	done := fmt.Sprintf("after %d of %d trials", r.out.Complete, r.out.Planned)
-	switch {
-	case stopped != nil && ctx.Err() != nil:
-		return failure.New(failure.Interrupted, fmt.Errorf("interrupted %s: %w", done, stopped), r.hint())
-	case stopped != nil && failure.CodeOf(stopped) == failure.Environment:
-		return failure.New(failure.Environment, fmt.Errorf("stopped %s: %w", done, stopped), failure.HintOf(stopped))
-	case stopped != nil:
-		return failure.New(failure.Invalid, fmt.Errorf("stopped %s: %w", done, stopped), r.hint())
-	case r.out.Failed > 0:
-		first := r.out.Failures[0]
-		return failure.New(failure.Invalid, fmt.Errorf("%d of %d trials failed, the first (%s) because: %s", r.out.Failed, r.out.Planned, first.Trial, headline(first.Because)), r.hint())
-	}
-	return nil
-}
-
-// headline is the first line of a reason: the observer was told all of it.
-func headline(because string) string {
-	first, _, more := strings.Cut(because, "\n")
-	if more {
-		first += " ..."
-	}
-	return first
-}
-
-// hint is the next step after a run in which trials have failed.
-func (r *run) hint() string {
-	if r.out.Failed == 0 {
-		return ""
-	}
-	return fmt.Sprintf("the logs are in %s", filepath.Join(results.TrialDir(r.out.Dir, r.out.Failures[0].Trial), results.LogFolder))
 }

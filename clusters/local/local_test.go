@@ -195,8 +195,15 @@ func TestPrepare(t *testing.T) {
 	if left := leftoversIn(t, temp); len(left) != 0 {
 		t.Errorf("what is kept is taken for a leftover: %v", left)
 	}
-	config.Prepared = kept
-	for range 2 {
+	exported := filepath.Join(t.TempDir(), "objects")
+	if err := p.Export(t.Context(), kept, exported); err != nil {
+		t.Fatal(err)
+	}
+	imported, err := p.Import(t.Context(), config, exported)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, config.Prepared = range []clusters.Prepared{kept, kept, imported} {
 		c, err := p.Start(t.Context(), config)
 		if err != nil {
 			t.Fatal(err)
@@ -209,10 +216,13 @@ func TestPrepare(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(kept.Close(), kept.Close()); err != nil {
+	if err := errors.Join(kept.Close(), kept.Close(), imported.Close()); err != nil {
 		t.Fatal(err)
 	}
 	before.same(t, machineNow(t, temp))
+	if _, err := os.Stat(exported); err != nil {
+		t.Errorf("what was exported is gone: %v", err)
+	}
 }
 
 func observe(t *testing.T, c clusters.Cluster, mode scenarios.Mode) {

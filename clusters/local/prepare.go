@@ -13,11 +13,14 @@ import (
 	"svcbench/clusters"
 )
 
-var _ clusters.Preparer = (*Provider)(nil)
+var _ clusters.Carrier = (*Provider)(nil)
 
 // prepared is the database of an etcd that has ended, or a control plane that
-// goes on. Its owner keeps it from being taken for a leftover.
+// goes on.
 type prepared struct {
+	database string // its folder
+	// owner keeps the database from being taken for a leftover; nil if it is
+	// not ours.
 	owner *owner
 	alive *cluster // nil if it has ended
 }
@@ -27,7 +30,10 @@ func (p *prepared) Close() error {
 	if p.alive != nil {
 		return p.alive.Close(context.Background())
 	}
-	return p.owner.release()
+	if p.owner != nil {
+		return p.owner.release()
+	}
+	return nil
 }
 
 func (o *owner) database() string { return filepath.Join(o.work, "etcd") }
@@ -35,14 +41,51 @@ func (o *owner) database() string { return filepath.Join(o.work, "etcd") }
 // Prepare fills the API server of a control plane of its own, and keeps etcd's
 // database, or the control plane itself.
 func (p *Provider) Prepare(ctx context.Context, config clusters.Config, fill func(context.Context, kubernetes.Interface, clusters.Network) error) (clusters.Prepared, error) {
-	c, err := p.newCluster(config)
+	kept, err := p.prepare(ctx, config, fill)
 	if err != nil {
 		return nil, fmt.Errorf("prepare API objects: %w", err)
+	}
+	return kept, nil
+}
+
+// Export copies the database.
+func (p *Provider) Export(_ context.Context, objects clusters.Prepared, dir string) error {
+	from, ok := objects.(*prepared)
+	if !ok || from.alive != nil {
+		return fmt.Errorf("export API objects: %T is no database of an etcd that has ended", objects)
+	}
+	if err := os.CopyFS(dir, os.DirFS(from.database)); err != nil {
+		return fmt.Errorf("export API objects: %w", blameDisk(err, filepath.Dir(dir)))
+	}
+	return nil
+}
+
+// Import returns the database in dir or, with Options.KeepControlPlane, a
+// control plane that has begun with a copy of it.
+func (p *Provider) Import(ctx context.Context, config clusters.Config, dir string) (clusters.Prepared, error) {
+	there := &prepared{database: dir}
+	if !p.options.KeepControlPlane {
+		return there, nil
+	}
+	config.Prepared = there
+	kept, err := p.prepare(ctx, config, func(context.Context, kubernetes.Interface, clusters.Network) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("import API objects: %w", err)
+	}
+	return kept, nil
+}
+
+// prepare fills the API server of a control plane, which begins with the
+// database of the Config, if there is one.
+func (p *Provider) prepare(ctx context.Context, config clusters.Config, fill func(context.Context, kubernetes.Interface, clusters.Network) error) (*prepared, error) {
+	c, err := p.newCluster(config)
+	if err != nil {
+		return nil, err
 	}
 	if err = climb(ctx, c.controlPlane()); err == nil {
 		err = c.fill(ctx, fill)
 	}
-	kept := &prepared{owner: c.owner}
+	kept := &prepared{database: c.owner.database(), owner: c.owner}
 	switch {
 	case err != nil:
 	case p.options.KeepControlPlane:
@@ -52,7 +95,7 @@ func (p *Provider) Prepare(ctx context.Context, config clusters.Config, fill fun
 		err = c.rest()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare API objects: %w", c.explain(err)), c.Close(ctx))
+		return nil, errors.Join(c.explain(err), c.Close(ctx))
 	}
 	return kept, nil
 }
@@ -107,7 +150,7 @@ func (c *cluster) takePrepared(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("%T was not prepared by provider %s", c.config.Prepared, Name)
 	}
-	_, err := c.launcher.Output(ctx, nil, nil, "cp", "--recursive", "--sparse=always", from.owner.database(), c.owner.database())
+	_, err := c.launcher.Output(ctx, nil, nil, "cp", "--recursive", "--sparse=always", from.database, c.owner.database())
 	if err != nil {
 		return blameDisk(fmt.Errorf("copy database: %w", err), c.owner.work)
 	}

@@ -165,7 +165,7 @@ func TestProbe(t *testing.T) {
 	}{
 		{iptables{}, "", nil, clusters.Yes},
 		{iptables{}, "iptables-restore", refused, clusters.No},
-		{iptables{}, "iptables-save", exec.ErrNotFound, clusters.No},
+		{iptables{}, "iptables-save", exec.ErrNotFound, clusters.NotInstalled},
 		{nftables{}, "", nil, clusters.Yes},
 		{nftables{}, "nft", refused, clusters.No},
 		{nftables{}, "nft", errors.New("no memory"), clusters.Unknown},
@@ -173,7 +173,7 @@ func TestProbe(t *testing.T) {
 		{ipvs{}, "ip", refused, clusters.No},
 		{ipvs{}, "ipvsadm", refused, clusters.No},
 		{ipvs{}, "iptables-restore", refused, clusters.No},
-		{ipvs{}, "ipset", exec.ErrNotFound, clusters.No},
+		{ipvs{}, "ipset", exec.ErrNotFound, clusters.NotInstalled},
 	} {
 		got, because := test.mode.Probe(t.Context(), scripted{test.program, test.err})
 		if got != test.want || (got == clusters.Yes) != (because == "") {

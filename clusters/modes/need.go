@@ -56,11 +56,11 @@ func tryClang(ctx context.Context, n Node) (clusters.Answer, string) {
 	path, err := findClang(ctx, n)
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return clusters.No, fmt.Sprintf("clang is not installed; Cilium's agent compiles its programs with %d.%d or newer", leastClang[0], leastClang[1])
+		return clusters.NotInstalled, fmt.Sprintf("clang is not installed; Cilium's agent compiles its programs with %d.%d or newer", leastClang[0], leastClang[1])
 	case ctx.Err() != nil:
 		return clusters.Unknown, fmt.Sprintf("it could not be tried: %v", context.Cause(ctx))
 	case err != nil:
-		return clusters.No, fmt.Sprintf("Cilium's agent compiles its programs with clang %d.%d or newer: %v", leastClang[0], leastClang[1], err)
+		return clusters.NotInstalled, fmt.Sprintf("Cilium's agent compiles its programs with clang %d.%d or newer: %v", leastClang[0], leastClang[1], err)
 	}
 	return clusters.Yes, path
 }

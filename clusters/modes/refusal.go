@@ -14,7 +14,7 @@ import (
 func refusal(err error, what string) (clusters.Answer, string) {
 	reason, _, _ := strings.Cut(err.Error(), "\n")
 	if errors.Is(err, exec.ErrNotFound) {
-		return clusters.No, "a program it needs is not installed: " + reason
+		return clusters.NotInstalled, "a program it needs is not installed: " + reason
 	}
 	if _, ended := errors.AsType[*exec.ExitError](err); ended {
 		return clusters.No, what + ": " + reason

@@ -49,11 +49,13 @@ type Spec struct {
 	Memory int
 	CPUs   int
 	Accel  Accel
+	// Machines is how many run at a time; 0 leaves it to AtATime.
+	Machines int
 }
 
 // grammar is the hint of every error about a Spec.
 func grammar() string {
-	return "--vm kernel=" + strings.Join(kernel.Names(), "|") + "|/PATH[,modules=/PATH][,clock=wall|instructions][,memory=6G][,cpus=2][,accel=auto|kvm|tcg]"
+	return "--vm kernel=" + strings.Join(kernel.Names(), "|") + "|/PATH[,modules=/PATH][,clock=wall|instructions][,memory=6G][,cpus=2][,accel=auto|kvm|tcg][,machines=2]"
 }
 
 // ParseSpec reads a Spec from the text of a flag: pairs KEY=VALUE with commas
@@ -101,9 +103,9 @@ func (s *Spec) set(key, value string) error {
 	case "memory":
 		s.Memory, err = parseMemory(value)
 	case "cpus":
-		if s.CPUs, err = strconv.Atoi(value); err != nil || s.CPUs < 1 || s.CPUs > 64 {
-			err = fmt.Errorf("cpus is %q, and must be from 1 to 64", value)
-		}
+		s.CPUs, err = parseCount(key, value)
+	case "machines":
+		s.Machines, err = parseCount(key, value)
 	default:
 		err = fmt.Errorf("unknown key %q", key)
 	}
@@ -115,6 +117,14 @@ func oneOf[T ~string](key, value string, allowed ...T) (T, error) {
 		return "", fmt.Errorf("%s cannot be %q", key, value)
 	}
 	return T(value), nil
+}
+
+func parseCount(key, value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > 64 {
+		return 0, fmt.Errorf("%s is %q, and must be from 1 to 64", key, value)
+	}
+	return n, nil
 }
 
 // parseMemory reads a size such as 6G or 6144M, in MiB.
@@ -143,6 +153,8 @@ func (s *Spec) complete() error {
 		return errors.New("modules is for a kernel given by its path")
 	case s.Clock == Instructions && s.CPUs > 1:
 		return errors.New("the instruction clock is that of one processor: leave out cpus")
+	case s.Clock == Wall && s.Machines > 1:
+		return errors.New("only with the instruction clock do machines not disturb each other: leave out machines")
 	case s.Clock == Instructions && s.Accel == KVM:
 		return errors.New("the instruction clock needs emulation: leave out accel")
 	}
@@ -161,5 +173,9 @@ func (s Spec) String() string {
 	if s.Modules != "" {
 		pairs = append(pairs, "modules="+s.Modules)
 	}
-	return strings.Join(append(pairs, "clock="+string(s.Clock), fmt.Sprintf("memory=%dM", s.Memory), fmt.Sprintf("cpus=%d", s.CPUs), "accel="+string(s.Accel)), ",")
+	pairs = append(pairs, "clock="+string(s.Clock), fmt.Sprintf("memory=%dM", s.Memory), fmt.Sprintf("cpus=%d", s.CPUs), "accel="+string(s.Accel))
+	if s.Machines > 0 {
+		pairs = append(pairs, fmt.Sprintf("machines=%d", s.Machines))
+	}
+	return strings.Join(pairs, ",")
 }

@@ -130,6 +130,9 @@ func (m *Machine) Facts() map[string]string {
 
 // Job is what a guest does.
 type Job struct {
+	// Name tells apart the jobs of a Machine that are done at a time. It can
+	// be the name of a file.
+	Name string
 	// Args, Env and Dir are those of the program.
 	Args []string
 	Env  []string
@@ -161,7 +164,8 @@ func Environment() []string {
 // Run boots the machine, runs the job and returns the program's exit code when
 // the machine is off. A guest that crashes or hangs is a failure.Environment
 // with the end of what its kernel said. When ctx ends the program is
-// interrupted as by Ctrl-C, and the machine ends with it.
+// interrupted as by Ctrl-C, and the machine ends with it. Run may be called
+// several times at a time: each boots a machine of its own.
 func (m *Machine) Run(ctx context.Context, job Job) (int, error) {
 	files, err := initramfs.WithLibraries(job.Preload)
 	if err != nil {
@@ -170,7 +174,7 @@ func (m *Machine) Run(ctx context.Context, job Job) (int, error) {
 	s, err := m.start(ctx, m.accel, job, wire.Job{
 		Program: m.options.Program, Args: job.Args, Env: append(Environment(), job.Env...), Dir: job.Dir,
 		Share: job.Share != "", Kernel: m.kernel.Modules, Preload: files, Beat: beatEvery,
-	}, "run")
+	}, "run-"+job.Name)
 	if err != nil {
 		return 0, err
 	}

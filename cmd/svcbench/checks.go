@@ -128,10 +128,10 @@ func modeFinding(s clusters.Support, noVM error) doctor.Finding {
 	if s.Mode == scenarios.IPVS {
 		fix += "; modprobe ip_vs, where the kernel has modules"
 	}
-	if noVM == nil {
+	if noVM == nil && s.Answer != clusters.NotInstalled {
 		fix += "; `" + inVMCommand() + "` measures it with another kernel"
 	}
-	if s.Answer == clusters.No {
+	if s.Answer != clusters.Unknown {
 		return doctor.Finding{Status: doctor.Warning, Detail: "does not run here: " + s.Because, Fix: fix}
 	}
 	return doctor.Finding{Status: doctor.Unknown, Detail: s.Because, Fix: fix}

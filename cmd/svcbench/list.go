@@ -74,9 +74,9 @@ func inVMFlag() string { return "--vm kernel=" + vm.Kernels()[0] }
 func modeRows(modes []clusters.Support, noVM error) []modeRow {
 	rows := make([]modeRow, len(modes))
 	for i, s := range modes {
-		rows[i] = modeRow{Mode: s.Mode, Runs: s.Answer, VM: noVM == nil, Because: s.Because}
+		rows[i] = modeRow{Mode: s.Mode, Runs: s.Answer, VM: noVM == nil && s.Answer != clusters.NotInstalled, Because: s.Because}
 		switch {
-		case s.Answer == clusters.Yes:
+		case s.Answer == clusters.Yes, s.Answer == clusters.NotInstalled: // a VM has the programs of this machine
 		case noVM == nil:
 			rows[i].Because = strings.TrimSuffix(s.Because, ".") + "; `" + inVMCommand() + "` measures it"
 		default:

@@ -22,6 +22,7 @@ func TestListModes(t *testing.T) {
 		{Mode: scenarios.IPTables, Answer: clusters.Yes},
 		{Mode: scenarios.IPVS, Answer: clusters.No, Because: "the kernel has none."},
 		{Mode: scenarios.EBPF, Answer: clusters.Unknown, Because: "it could not be tried"},
+		{Mode: scenarios.NFTables, Answer: clusters.NotInstalled, Because: "nft is not there"},
 	}
 	for _, test := range []struct {
 		noVM error
@@ -29,10 +30,10 @@ func TestListModes(t *testing.T) {
 	}{
 		{nil, []string{
 			"iptables  here", "ipvs      in a VM here  the kernel has none; `svcbench run --vm kernel=debian-6.1` measures it",
-			"ebpf      in a VM here  it could not be tried; `svcbench run",
+			"ebpf      in a VM here  it could not be tried; `svcbench run", "nftables  not installed  nft is not there",
 		}},
 		{errors.New("QEMU is not installed"), []string{
-			"iptables  here", "ipvs      no       the kernel has none; nor in a VM: QEMU is not installed", "ebpf      unknown  it could",
+			"iptables  here", "ipvs      no       the kernel has none; nor in a VM: QEMU is not installed", "ebpf      unknown", "nftables  not installed  nft is",
 		}},
 	} {
 		var out bytes.Buffer
@@ -46,7 +47,7 @@ func TestListModes(t *testing.T) {
 			}
 		}
 		for i, row := range modeRows(modes, test.noVM) {
-			if row.Runs != modes[i].Answer || row.VM != (test.noVM == nil) || (row.Because == "") != (row.Runs == clusters.Yes) {
+			if row.Runs != modes[i].Answer || row.VM != (test.noVM == nil && row.Runs != clusters.NotInstalled) || (row.Because == "") != (row.Runs == clusters.Yes) {
 				t.Errorf("VM %v: %+v", test.noVM, row)
 			}
 		}
@@ -57,13 +58,16 @@ func TestListModes(t *testing.T) {
 // one.
 func TestTellVM(t *testing.T) {
 	for _, test := range []struct {
-		leftOut bool
-		noVM    error
-		want    bool
-	}{{true, nil, true}, {false, nil, false}, {true, errors.New("no QEMU"), false}} {
+		answer clusters.Answer
+		noVM   error
+		want   bool
+	}{
+		{clusters.No, nil, true}, {clusters.Yes, nil, false}, {clusters.No, errors.New("no QEMU"), false}, {clusters.NotInstalled, nil, false},
+	} {
 		var said bytes.Buffer
-		plan := &runners.Plan{Modes: []results.ModeStatus{{Mode: "iptables", Included: true}, {Mode: "ipvs", Included: !test.leftOut}}}
-		tellVM(Streams{Err: &said}, plan, test.noVM)
+		plan := &runners.Plan{Modes: []results.ModeStatus{{Mode: "iptables", Included: true}, {Mode: "ipvs", Included: test.answer == clusters.Yes}}}
+		modes := []clusters.Support{{Mode: scenarios.IPTables, Answer: clusters.Yes}, {Mode: scenarios.IPVS, Answer: test.answer}}
+		tellVM(Streams{Err: &said}, plan, modes, test.noVM)
 		if got := strings.Contains(said.String(), "--vm kernel="); got != test.want {
 			t.Errorf("%+v: said %q", test, said.String())
 		}

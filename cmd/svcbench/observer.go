@@ -13,93 +13,160 @@ import (
 	"svcbench/runners"
 )
 
-// watcher shows a person how a run goes on.
+// watcher shows a person how a run goes on. Its lanes are told.
 type watcher struct {
 	display progress.Display
 	// stopped says that the user has ended the run.
 	stopped func() bool
+	atATime int
+	// known says that the estimates are those of this machine. Others are
+	// worth something only in proportion to what trials have taken.
+	known bool
 
 	mu       sync.Mutex
-	estimate []time.Duration // of all trials, in their order
-	spent    time.Duration   // by the trials that have ended
+	estimate map[string]time.Duration // of trials that have not ended, by ID
 	total    int
-	n        int // of the trial under way, from 1
-	trial    string
+	begun    int
+	ended    int
+	guessed  time.Duration // what was expected of those that have ended
+	spent    time.Duration // what they have taken
+	lanes    []*lane       // those with a trial under way, if there is more than one
 }
 
-var _ runners.Observer = (*watcher)(nil)
-
-func newWatcher(ctx context.Context, display progress.Display, plan *runners.Plan) *watcher {
-	w := &watcher{display: display, stopped: func() bool { return ctx.Err() != nil }}
-	for _, t := range plan.Results() {
-		w.estimate = append(w.estimate, time.Duration(t.Estimate*float64(time.Second)))
-	}
-	return w
+// newWatcher returns a watcher of trials of which atATime are under way at a
+// time.
+func newWatcher(ctx context.Context, display progress.Display, atATime int) *watcher {
+	return &watcher{display: display, stopped: func() bool { return ctx.Err() != nil }, atATime: atATime, known: true}
 }
 
-// TrialStarted is part of runners.Observer.
-func (w *watcher) TrialStarted(t results.PlannedTrial, n, total int) {
+// expect says which trials there will be.
+func (w *watcher) expect(plan []results.PlannedTrial) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.n, w.total = n, total
-	w.trial = fmt.Sprintf("[%d/%d] %s %s %s, block %d", n, total, t.Scenario, pointText(t.Point), results.ModeName(t.Mode, t.Variant), t.Block)
-	w.display.Left(w.left())
+	w.total, w.estimate = len(plan), map[string]time.Duration{}
+	for _, t := range plan {
+		w.estimate[t.ID] = time.Duration(t.Estimate * float64(time.Second))
+	}
 }
 
 // left is the estimate for what remains, corrected by how wrong the estimate
 // was so far.
-func (w *watcher) left() time.Duration {
-	var past, future time.Duration
-	for i, e := range w.estimate {
-		if i < w.n-1 {
-			past += e
-		} else {
-			future += e
-		}
+func (w *watcher) left() (left time.Duration, known bool) {
+	for _, e := range w.estimate {
+		left += e
 	}
-	if past == 0 {
-		return future
+	left /= time.Duration(w.atATime)
+	if w.guessed == 0 {
+		return left, w.known
 	}
-	return time.Duration(float64(future) * float64(w.spent) / float64(past))
+	return time.Duration(float64(left) * float64(w.spent) / float64(w.guessed)), true
+}
+
+// lane is told of trials that come one after the other.
+type lane struct {
+	*watcher
+	trial, phase string
+}
+
+var _ runners.Observer = (*lane)(nil)
+
+// lane returns a new lane.
+func (w *watcher) lane() *lane { return &lane{watcher: w} }
+
+// TrialStarted is part of runners.Observer.
+func (l *lane) TrialStarted(t results.PlannedTrial, _, _ int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun++
+	l.trial = fmt.Sprintf("[%d/%d] %s %s %s, block %d", l.begun, l.total, t.Scenario, pointText(t.Point), results.ModeName(t.Mode, t.Variant), t.Block)
+	l.phase = ""
+	if left, known := l.left(); known {
+		l.display.Left(left)
+	}
+	if l.atATime > 1 {
+		l.lanes = append(l.lanes, l)
+		l.display.Phase(progress.Phase{Text: fmt.Sprintf("%d of %s measured, %d under way", l.ended, counted(l.total, "trial"), len(l.lanes))})
+	}
 }
 
 // Phase is part of runners.Observer.
-func (w *watcher) Phase(name string, measuring bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.display.Phase(progress.Phase{Part: w.trial, Text: name, Measuring: measuring})
+func (l *lane) Phase(name string, measuring bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.phase = name
+	if l.atATime > 1 {
+		l.displayAll()
+		return
+	}
+	l.display.Phase(progress.Phase{Part: l.trial, Text: name, Measuring: measuring})
+}
+
+// displayAll shows where all trials under way are.
+func (w *watcher) displayAll() {
+	var all []string
+	for _, l := range w.lanes {
+		all = append(all, strings.TrimSpace(l.trial+" "+l.phase))
+	}
+	w.display.Detail(strings.Join(all, "; "))
 }
 
 // Step is part of runners.Observer.
-func (w *watcher) Step(done, total int) {
-	w.display.Detail(fmt.Sprintf("%s of %s", thousands(done), thousands(total)))
+func (l *lane) Step(done, total int) {
+	if l.atATime == 1 {
+		l.display.Detail(fmt.Sprintf("%s of %s", thousands(done), thousands(total)))
+	}
 }
 
 // TrialEnded is part of runners.Observer.
-func (w *watcher) TrialEnded(t *results.Trial, took time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.spent += took
+func (l *lane) TrialEnded(t *results.Trial, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended++
+	l.spent += took
+	l.guessed += l.estimate[t.ID]
+	delete(l.estimate, t.ID)
+	l.away()
 	switch {
 	case t.Status == results.Complete:
-		w.display.Line(fmt.Sprintf("✓ %s: %s", w.trial, strings.Join(append(highlights(t), "took "+progress.Rough(took)), ", ")))
-	case w.stopped():
-		w.display.Line(fmt.Sprintf("- %s given up after %s", w.trial, progress.Rough(took)))
+		l.display.Line(fmt.Sprintf("✓ %s: %s", l.trial, strings.Join(append(highlights(t), "took "+progress.Rough(took)), ", ")))
+	case l.stopped():
+		l.display.Line(fmt.Sprintf("- %s given up after %s", l.trial, progress.Rough(took)))
 	default:
-		w.display.Line(fmt.Sprintf("✗ %s failed after %s: %s", w.trial, progress.Rough(took), t.Error))
+		l.display.Line(fmt.Sprintf("✗ %s failed after %s: %s", l.trial, progress.Rough(took), t.Error))
+	}
+}
+
+// leave ends the lane, whether its trial has ended or not.
+func (l *lane) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away()
+}
+
+// away takes the lane from those with a trial under way.
+func (l *lane) away() {
+	for i, other := range l.lanes {
+		if other == l {
+			l.lanes = append(l.lanes[:i], l.lanes[i+1:]...)
+			return
+		}
 	}
 }
 
 // Warning is part of runners.Observer.
-func (w *watcher) Warning(message string) { w.display.Line("! " + message) }
+func (l *lane) Warning(message string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lanes) > 1 {
+		message = l.trial + ": " + message
+	}
+	l.display.Line("! " + message)
+}
 
 // highlights are the figures of a trial worth a glance while others follow.
 func highlights(t *results.Trial) []string {
 	var texts []string
-	for _, h := range t.Histograms {
-		if h.Class != results.ClassAll || h.Metric != results.Path && h.Metric != results.Connect {
-			continue
-		}
+	for _, h := range highlighted(t.Histograms) {
 		histogram, err := stats.Decode(h.HDR)
 		if err != nil || histogram.Count() == 0 {
 			continue // the report will complain
@@ -107,6 +174,17 @@ func highlights(t *results.Trial) []string {
 		texts = append(texts, fmt.Sprintf("%s p50 %.3g µs", h.Metric, float64(histogram.Quantile(0.5))/1e3))
 	}
 	return texts
+}
+
+// highlighted are the histograms that highlights needs.
+func highlighted(all []results.Histogram) []results.Histogram {
+	var some []results.Histogram
+	for _, h := range all {
+		if h.Class == results.ClassAll && (h.Metric == results.Path || h.Metric == results.Connect) {
+			some = append(some, h)
+		}
+	}
+	return some
 }
 
 func pointText(p results.Point) string {

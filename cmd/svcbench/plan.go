@@ -54,7 +54,7 @@ measured.`,
 		if output.value == "json" {
 			return writeJSON(streams.Out, planned{Seconds: plan.Estimate().Seconds(), Modes: plan.Modes, Trials: plan.Results()})
 		}
-		return printPlan(streams, plan)
+		return printPlan(streams, plan, modes)
 	}
 	return cmd
 }
@@ -74,9 +74,9 @@ func supportOrAll(ctx context.Context, streams Streams) ([]clusters.Support, err
 	return all, nil
 }
 
-func printPlan(streams Streams, plan *runners.Plan) error {
+func printPlan(streams Streams, plan *runners.Plan, modes []clusters.Support) error {
 	tellOmissions(streams, plan)
-	tellVM(streams, plan, vm.Available())
+	tellVM(streams, plan, modes, vm.Available())
 	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ORDER\tSCENARIO\tBLOCK\tSERVICES\tENDPOINTS\tMODE\tESTIMATE")
 	for _, t := range plan.Results() {
@@ -92,8 +92,12 @@ func printPlan(streams Streams, plan *runners.Plan) error {
 
 // tellVM says how modes that are left out can be measured on this machine, if
 // they can. noVM is why there can be no virtual machine.
-func tellVM(streams Streams, plan *runners.Plan, noVM error) {
-	leftOut := slices.ContainsFunc(plan.Modes, func(m results.ModeStatus) bool { return !m.Included })
+func tellVM(streams Streams, plan *runners.Plan, modes []clusters.Support, noVM error) {
+	leftOut := slices.ContainsFunc(modes, func(s clusters.Support) bool {
+		return s.Answer != clusters.NotInstalled && slices.ContainsFunc(plan.Modes, func(m results.ModeStatus) bool {
+			return m.Mode == string(s.Mode) && !m.Included
+		})
+	})
 	if leftOut && noVM == nil {
 		fmt.Fprintf(streams.Err, "  in a VM all modes run: `svcbench run` with `%s`\n", inVMFlag())
 	}

@@ -110,7 +110,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	}
 	tellOmissions(streams, plan)
 	tellAdvice(streams, plan, modes)
-	tellVM(streams, plan, vm.Available())
+	tellVM(streams, plan, modes, vm.Available())
 	provider, err := r.programs.provider(ctx, display, plan.Included()...)
 	if err != nil {
 		return none, err
@@ -124,9 +124,9 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 		return none, err
 	}
 	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(plan.Trials), "trial"), progress.Rough(plan.Estimate()), dir))
-	return runners.Run(ctx, provider, plan, runners.Options{
-		Dir: dir, Command: command, Environment: env, Observer: newWatcher(ctx, display, plan),
-	})
+	watcher := newWatcher(ctx, display, 1)
+	watcher.expect(plan.Results())
+	return runners.Run(ctx, provider, plan, runners.Options{Dir: dir, Command: command, Environment: env, Observer: watcher.lane()})
 }
 
 // cleanLeftovers removes what killed runs have left behind, and says so.

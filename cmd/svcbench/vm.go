@@ -2,32 +2,25 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"svcbench/clusters"
 	"svcbench/clusters/local"
 	"svcbench/clusters/vm"
 	"svcbench/internal/failure"
-	"svcbench/internal/process"
 	"svcbench/internal/progress"
 	"svcbench/internal/results"
 	"svcbench/runners"
 	"svcbench/scenarios"
 )
-
-// consoleLog is the file of a run directory with what the kernel of its
-// virtual machine printed.
-const consoleLog = "vm-console.log"
 
 // addVM gives cmd the flag --vm, and the hidden one by which the svcbench in a
 // virtual machine is told what the one outside has found out.
@@ -40,8 +33,8 @@ func addVM(cmd *cobra.Command, machine, told *string) {
 		cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 }
 
-// runInVM is run inside a virtual machine: the svcbench in there measures, and
-// this one shows what it says and draws the report.
+// runInVM is run inside a virtual machine, or several: the svcbench in there
+// measures, and this one shows what it says and draws the report.
 func (r *running) runInVM(cmd *cobra.Command, streams Streams, chosen []scenarios.Scenario, args []string) error {
 	spec, err := vm.ParseSpec(r.vm)
 	if err != nil {
@@ -68,7 +61,7 @@ func (r *running) runInVM(cmd *cobra.Command, streams Streams, chosen []scenario
 	return failed
 }
 
-// measureInVM makes a run in a virtual machine and returns how far it came.
+// measureInVM makes a run in virtual machines and returns how far it came.
 func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec, dir string, chosen []scenarios.Scenario, args []string) (out runners.Outcome, err error) {
 	ctx := cmd.Context()
 	if err := requireRoot("running a virtual machine"); err != nil {
@@ -82,7 +75,7 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 	}
 	display := r.showing.display(streams)
 	defer display.Close()
-	inside, err := r.inside(ctx, streams, display, dir, commandLine(cmd, args), modesOfAll(chosen))
+	inside, err := r.inside(ctx, display, dir, commandLine(cmd, args), modesOfAll(chosen))
 	if err != nil {
 		return out, err
 	}
@@ -96,24 +89,111 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 		return out, err
 	}
 	defer machine.Close()
-	inside.Facts = machine.Facts()
-	// To start a control plane takes half a minute there, and a trial less.
-	inside.Local.KeepControlPlane = inside.emulated()
-	job, err := r.job(cmd, streams, inside, args)
+	inside.Facts, inside.Seed = machine.Facts(), chosen[0].Seed
+	plan, err := runners.NewPlan(chosen, anyMode()) // it has the parts of the one inside
 	if err != nil {
 		return out, err
 	}
-	job.Seed = chosen[0].Seed
-	job.Started = func(took time.Duration) {
-		display.Line(fmt.Sprintf("%s runs in the VM after %s", machine.Facts()["vm"], progress.Rough(took)))
-		display.Close() // the svcbench inside has one of its own
+	if inside.emulated() {
+		// To start a control plane takes half a minute there, and a trial less.
+		inside.Local.KeepControlPlane = true
+		if inside.Populations, err = exportPopulations(ctx, display, inside.Local, plan, claim.Dir()); err != nil {
+			return out, err
+		}
 	}
-	display.Phase(progress.Phase{Text: "boot " + machine.Facts()["vm"]})
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return out, failure.New(failure.Environment, fmt.Errorf("make run directory: %w", err), "choose a folder that can be written with --out")
 	}
-	code, err := machine.Run(ctx, job)
-	return takeOutcome(dir, code, err)
+	parts, atATime, err := divide(spec, plan)
+	if err != nil {
+		return out, err
+	}
+	if len(parts) > 1 {
+		inside.Facts["vm.machines"] = "a new one for each block at each point"
+	}
+	fleet := r.fleet(ctx, cmd, display, machine, inside, args, atATime)
+	display.Phase(progress.Phase{Text: "boot " + inside.Facts["vm"]})
+	return endRun(ctx, dir, len(plan.Trials), fleet.run(ctx, parts))
+}
+
+// divide returns what is measured in one machine each, nil being everything,
+// and how many of them run at a time. With the instruction clock machines do
+// not disturb each other, and each begins with a part, so that it does not
+// matter how many there are.
+func divide(spec vm.Spec, plan *runners.Plan) (parts []*runners.Part, atATime int, err error) {
+	if spec.Clock != vm.Instructions {
+		return []*runners.Part{nil}, 1, nil
+	}
+	for _, p := range plan.Parts() {
+		parts = append(parts, &p)
+	}
+	if atATime, err = spec.AtATime(); err != nil {
+		return nil, 0, err
+	}
+	return parts, min(atATime, len(parts)), nil
+}
+
+// fleet returns the machines that measure.
+func (r *running) fleet(ctx context.Context, cmd *cobra.Command, display progress.Display, machine *vm.Machine, inside inVM, args []string, atATime int) *fleet {
+	watcher := newWatcher(ctx, display, atATime)
+	watcher.known = !inside.emulated()
+	var booted sync.Once
+	return &fleet{
+		boot: machine.Run, atATime: atATime, display: display, watcher: watcher,
+		job: func(part *runners.Part) (vm.Job, error) {
+			job, err := r.job(cmd, inside, part, args)
+			job.Started = func(took time.Duration) {
+				booted.Do(func() {
+					display.Line(fmt.Sprintf("%s runs in the VM after %s", inside.Facts["vm"], progress.Rough(took)))
+				})
+			}
+			return job, err
+		},
+		outcome: func(part *runners.Part, code int, failed error) error {
+			return takeEnd(filepath.Join(inside.Dir, endFile(part)), code, failed)
+		},
+		planned: func(trials []results.PlannedTrial) {
+			watcher.expect(trials)
+			together := ""
+			if atATime > 1 {
+				together = fmt.Sprintf(" in %d machines at a time", atATime)
+			}
+			display.Line(fmt.Sprintf("%s%s, into %s", counted(len(trials), "trial"), together, inside.Shown))
+		},
+	}
+}
+
+// anyMode is the support of a machine in which every mode runs.
+func anyMode() []clusters.Support {
+	var all []clusters.Support
+	for _, m := range scenarios.Modes() {
+		all = append(all, clusters.Support{Mode: m, Answer: clusters.Yes})
+	}
+	return all
+}
+
+// exportPopulations writes the populations of a plan with this machine's own
+// processor, and returns the folder that has them.
+func exportPopulations(ctx context.Context, display progress.Display, options local.Options, plan *runners.Plan, work string) (string, error) {
+	dir := filepath.Join(work, "populations")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make folder for populations: %w", err)
+	}
+	options.KeepControlPlane = false
+	return dir, runners.Export(ctx, local.New(options), plan, dir, exporting{display})
+}
+
+// exporting shows how the writing of populations goes on.
+type exporting struct{ display progress.Display }
+
+func (exporting) Phase(string, bool)                       {}
+func (exporting) TrialEnded(*results.Trial, time.Duration) {}
+func (e exporting) Warning(message string)                 { e.display.Line("! " + message) }
+func (e exporting) Step(done, total int) {
+	e.display.Detail(fmt.Sprintf("%s of %s", thousands(done), thousands(total)))
+}
+func (e exporting) TrialStarted(t results.PlannedTrial, _, _ int) {
+	e.display.Phase(progress.Phase{Text: "write the population of " + t.Scenario + " " + pointText(t.Point)})
 }
 
 // newMachine returns the machine that spec asks for.
@@ -133,153 +213,4 @@ func newMachine(ctx context.Context, spec vm.Spec, work string, display progress
 			display.Phase(progress.Phase{Text: what})
 		}
 	}})
-}
-
-// inside is what the svcbench in the virtual machine is told; Facts are for
-// the caller to add.
-func (r *running) inside(ctx context.Context, streams Streams, display progress.Display, dir, command string, modes []scenarios.Mode) (inVM, error) {
-	options, err := r.programs.options(ctx, display, modes...)
-	if err != nil {
-		return inVM{}, err
-	}
-	absolute, err := filepath.Abs(dir)
-	if err != nil {
-		return inVM{}, fmt.Errorf("find run directory: %w", err)
-	}
-	i := inVM{Dir: absolute, Shown: dir, Command: command, Local: options, Redraws: streams.IsTTY}
-	if streams.Width != nil {
-		i.Width = streams.Width()
-	}
-	return i, nil
-}
-
-// modesOfAll are the modes that scenarios ask for, any of which may run in the
-// virtual machine.
-func modesOfAll(chosen []scenarios.Scenario) []scenarios.Mode {
-	var all []scenarios.Mode
-	for _, s := range chosen {
-		modes := s.Modes
-		if len(modes) == 0 {
-			modes = scenarios.Modes()
-		}
-		for _, m := range modes {
-			if !slices.Contains(all, m) {
-				all = append(all, m)
-			}
-		}
-	}
-	return all
-}
-
-// job is the job of the guest.
-func (r *running) job(cmd *cobra.Command, streams Streams, inside inVM, args []string) (vm.Job, error) {
-	told, err := json.Marshal(inside)
-	if err != nil {
-		return vm.Job{}, fmt.Errorf("encode what the VM is told: %w", err)
-	}
-	here, err := os.Getwd()
-	if err != nil {
-		return vm.Job{}, fmt.Errorf("find working directory: %w", err)
-	}
-	return vm.Job{
-		Args: append(append([]string{"run"}, args...), append(flagsForVM(cmd), "--in-vm="+string(told))...),
-		Dir:  here, Share: inside.Dir, Console: filepath.Join(inside.Dir, consoleLog),
-		Preload: preloaded(inside.Local.Binaries), Stdout: streams.Out, Stderr: streams.Err,
-	}, nil
-}
-
-// flagsForVM are the flags that the svcbench inside gets as they were given:
-// all but those that have been obeyed out here.
-func flagsForVM(cmd *cobra.Command) []string {
-	var words []string
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if !slices.Contains([]string{"vm", "out", "components"}, f.Name) {
-			words = append(words, "--"+f.Name+"="+strings.Trim(f.Value.String(), "[]"))
-		}
-	})
-	return words
-}
-
-// preloaded are the files that a trial in the guest will need: the programs
-// of a cluster, and those that the modes run.
-func preloaded(binaries map[string]string) []string {
-	var files []string
-	for _, path := range binaries {
-		files = append(files, path)
-		files = append(files, filesBelow(filepath.Dir(path))...)
-	}
-	slices.Sort(files)
-	for _, tool := range []string{
-		"ip", "nft", "iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore", "ipset", "ipvsadm",
-		"conntrack", "modprobe", "sysctl", "cp", "cat", "mount", "umount", "nsenter", "unshare", "sh", "tc", "bpftool", "clang", "clang-19", "clang-18", "llc", "llc-19",
-	} {
-		if path, err := process.LookPath(tool); err == nil {
-			files = append(files, path)
-		}
-	}
-	// Small files that programs read when they start.
-	extensions, _ := filepath.Glob("/usr/lib/*-linux-gnu/xtables/*.so") // a fixed pattern is never bad
-	for _, file := range append(extensions, "/etc/ld.so.cache", "/etc/nsswitch.conf", "/etc/protocols", "/etc/services", "/etc/hosts", "/etc/passwd", "/etc/group") {
-		if exists(file) {
-			files = append(files, file)
-		}
-	}
-	return files
-}
-
-// filesBelow are the files in the folders beside a program: the sources that
-// Cilium compiles.
-func filesBelow(dir string) []string {
-	var files []string
-	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() && filepath.Dir(path) != dir {
-			files = append(files, path)
-		}
-		return nil // what cannot be read is read later, or not at all
-	})
-	return files
-}
-
-// outcomeFile is where the svcbench inside leaves how the run ended, until the
-// one out here has read it.
-const outcomeFile = ".vm-outcome.json"
-
-// outcome is how a run in a virtual machine ended.
-type outcome struct {
-	Run  runners.Outcome `json:"run"`
-	Code failure.Code    `json:"code"`
-	Text string          `json:"text,omitempty"`
-	Hint string          `json:"hint,omitempty"`
-}
-
-// takeOutcome returns how the run in dir ended, after its machine did with
-// code and failed.
-func takeOutcome(dir string, code int, failed error) (runners.Outcome, error) {
-	none := runners.Outcome{Dir: dir}
-	file := filepath.Join(dir, outcomeFile)
-	b, err := os.ReadFile(file)
-	if err != nil {
-		if failed == nil && code != int(failure.OK) {
-			failed = failure.New(failure.Code(code), fmt.Errorf("svcbench in the VM ended with code %d", code), "")
-		}
-		if failed == nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = fmt.Errorf("read how the run in the VM ended: %w", err)
-		}
-		none.Complete = storedTrials(dir)
-		return none, failed
-	}
-	var o outcome
-	if err := errors.Join(json.Unmarshal(b, &o), os.Remove(file)); err != nil {
-		return none, errors.Join(failed, fmt.Errorf("read how the run in the VM ended: %w", err))
-	}
-	if o.Code != failure.OK {
-		failed = errors.Join(failed, failure.New(o.Code, errors.New(o.Text), o.Hint))
-	}
-	return o.Run, failed
-}
-
-// storedTrials counts the trials that a machine left which then crashed.
-func storedTrials(dir string) int {
-	found, _ := filepath.Glob(filepath.Join(dir, "trials", "[^.]*")) // a fixed pattern is never bad
-	return len(found)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -34,9 +35,12 @@ type inVM struct {
 	Facts map[string]string `json:"facts"`
 	// Local are the options of the provider: what it needs is built.
 	Local local.Options `json:"local"`
-	// Redraws and Width are those of the user's terminal.
-	Redraws bool `json:"redraws"`
-	Width   int  `json:"width"`
+	// Seed is that of the run.
+	Seed uint64 `json:"seed"`
+	// Part is what is measured; nil means everything.
+	Part *runners.Part `json:"part,omitempty"`
+	// Populations is a folder with those of all parts; empty if there is none.
+	Populations string `json:"populations,omitempty"`
 }
 
 // emulatedProbe is the time between two connections that watch a change where
@@ -48,29 +52,28 @@ const emulatedProbe = 5 * time.Millisecond
 func (i inVM) emulated() bool { return i.Facts[results.FactAccel] == "tcg" }
 
 // runAsGuest is run inside a virtual machine: it measures into memory, and
-// whatever is finished goes to the host. How it ended is a file there.
+// whatever is finished goes to the host. Why it ended early is a file there.
 func (r *running) runAsGuest(cmd *cobra.Command, streams Streams, chosen []scenarios.Scenario) error {
 	var told inVM
 	if err := json.Unmarshal([]byte(r.told), &told); err != nil {
 		return fmt.Errorf("read what the VM is told: %w", err)
 	}
-	streams.IsTTY, streams.Width = told.Redraws, func() int { return told.Width }
-	mirror := &mirror{from: told.Dir, to: vm.ShareFolder}
+	mirror := &mirror{relay: &relay{to: streams.Out}, from: told.Dir, to: vm.ShareFolder, as: nameOf(told.Part)}
 	out, failed := r.measureAsGuest(cmd, streams, told, mirror, chosen)
-	if err := mirror.copy(); failed == nil {
-		failed = err
+	if out.Stopped != nil || out.Failed > 0 {
+		failed = out.Stopped // the host has the trials that failed
 	}
-	out.Dir = told.Shown
-	end := outcome{Run: out, Code: failure.CodeOf(failed)}
+	failed = errors.Join(failed, mirror.copy())
+	var e end
 	if failed != nil {
 		named := strings.NewReplacer(told.Dir, told.Shown)
-		end.Text, end.Hint = named.Replace(failed.Error()), named.Replace(failure.HintOf(failed))
+		e = end{Code: failure.CodeOf(failed), Text: named.Replace(failed.Error()), Hint: named.Replace(failure.HintOf(failed))}
 	}
-	b, err := json.Marshal(end)
+	b, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("tell how the run ended: %w", err)
 	}
-	return os.WriteFile(filepath.Join(vm.ShareFolder, outcomeFile), b, 0o644)
+	return os.WriteFile(filepath.Join(vm.ShareFolder, endFile(told.Part)), b, 0o644)
 }
 
 // measureAsGuest is measure, with what the host has found out already.
@@ -81,8 +84,6 @@ func (r *running) measureAsGuest(cmd *cobra.Command, streams Streams, told inVM,
 	if err := unix.Mount("run", told.Dir, "tmpfs", 0, "size=50%"); err != nil {
 		return none, fmt.Errorf("keep the run in memory: %w", err)
 	}
-	display := r.showing.display(streams)
-	defer display.Close()
 	modes, err := support(ctx)
 	if err != nil {
 		return none, err
@@ -101,80 +102,12 @@ func (r *running) measureAsGuest(cmd *cobra.Command, streams Streams, told inVM,
 		return none, err
 	}
 	maps.Copy(env.Facts, told.Facts)
-	display.Line(fmt.Sprintf("%s, into %s", counted(len(plan.Trials), "trial"), told.Shown))
-	mirror.Observer = newWatcher(ctx, display, plan)
-	options := runners.Options{Dir: told.Dir, Command: told.Command, Environment: env, Observer: mirror}
+	mirror.planned(plan.Results())
+	options := runners.Options{
+		Dir: told.Dir, Command: told.Command, Environment: env, Observer: mirror, Part: told.Part, Populations: told.Populations,
+	}
 	if told.emulated() {
 		options.ProbeInterval = emulatedProbe
 	}
 	return runners.Run(ctx, local.New(told.Local), plan, options)
-}
-
-// mirror copies a run directory to the host between trials, when nothing is
-// measured, so that a guest that crashes loses one trial at most.
-type mirror struct {
-	runners.Observer
-	from, to string
-}
-
-// TrialStarted copies what there is before a trial begins.
-func (m *mirror) TrialStarted(t results.PlannedTrial, n, total int) {
-	m.Observer.TrialStarted(t, n, total)
-	if err := m.copy(); err != nil {
-		m.Warning(err.Error()) // the last copy fails as well, and then counts
-	}
-}
-
-// copy copies finished trials that are not there yet, and the files about the
-// run, each in one piece.
-func (m *mirror) copy() error {
-	if err := copyMissing(filepath.Join(m.from, "trials"), filepath.Join(m.to, "trials")); err != nil {
-		return fmt.Errorf("copy trials to the host: %w", err)
-	}
-	if err := copyMissing(m.from, m.to); err != nil {
-		return fmt.Errorf("copy run to the host: %w", err)
-	}
-	return nil
-}
-
-// copyMissing copies the folders in from that to does not have, and all files
-// in from. Those whose name begins with a dot are not finished.
-func copyMissing(from, to string) error {
-	entries, err := os.ReadDir(from)
-	if os.IsNotExist(err) {
-		return nil // the run ended before it had a folder
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(to, 0o755); err != nil {
-		return err
-	}
-	for _, e := range entries {
-		source, target := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
-		partial := filepath.Join(to, "."+e.Name()+".tmp")
-		switch {
-		case strings.HasPrefix(e.Name(), "."), e.IsDir() && exists(target):
-			continue
-		case e.IsDir():
-			if err := os.RemoveAll(partial); err != nil {
-				return err
-			}
-			if err := os.CopyFS(partial, os.DirFS(source)); err != nil {
-				return err
-			}
-		default:
-			b, err := os.ReadFile(source)
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(partial, b, 0o644); err != nil {
-				return err
-			}
-		}
-		if err := os.Rename(partial, target); err != nil {
-			return err
-		}
-	}
-	return nil
 }

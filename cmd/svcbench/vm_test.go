@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,12 +24,17 @@ func writeFiles(t *testing.T, dir string, names ...string) {
 	}
 }
 
-// TestMirror sees that what is finished reaches the host, and nothing else.
+// TestMirror sees that what is finished reaches the host once, and nothing
+// else, whoever copies it.
 func TestMirror(t *testing.T) {
-	m := &mirror{from: t.TempDir(), to: t.TempDir()}
+	m := &mirror{relay: &relay{to: io.Discard}, from: t.TempDir(), to: t.TempDir(), as: "a"}
+	other := &mirror{relay: &relay{to: io.Discard}, from: t.TempDir(), to: m.to, as: "b"}
 	writeFiles(t, m.from, "run.json", "scenarios/quick.yaml", "trials/1/trial.json", "trials/.2.tmp/logs/etcd.log")
-	if err := m.copy(); err != nil {
-		t.Fatal(err)
+	writeFiles(t, other.from, "scenarios/quick.yaml", "trials/3/trial.json")
+	for _, each := range []*mirror{m, other} {
+		if err := each.copy(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	writeFiles(t, m.from, "trials/2/logs/etcd.log")
 	if err := os.WriteFile(filepath.Join(m.from, "run.json"), []byte("finished"), 0o644); err != nil {
@@ -37,51 +43,44 @@ func TestMirror(t *testing.T) {
 	if err := m.copy(); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{
-		"run.json": "finished", "scenarios/quick.yaml": "scenarios/quick.yaml", "trials/1/trial.json": "trials/1/trial.json", "trials/2/logs/etcd.log": "trials/2/logs/etcd.log",
-	} {
-		if b, err := os.ReadFile(filepath.Join(m.to, name)); err != nil || string(b) != want {
+	for _, name := range []string{"run.json", "scenarios/quick.yaml", "trials/1/trial.json", "trials/2/logs/etcd.log", "trials/3/trial.json"} {
+		if b, err := os.ReadFile(filepath.Join(m.to, name)); err != nil || string(b) != name {
 			t.Errorf("%s holds %q, %v", name, b, err)
 		}
 	}
-	if unfinished, _ := filepath.Glob(filepath.Join(m.to, "trials", ".*")); len(unfinished) > 0 {
-		t.Errorf("the host has unfinished trials: %v", unfinished)
-	}
-	if n := storedTrials(m.to); n != 2 {
-		t.Errorf("%d trials are stored, want 2", n)
+	for _, folder := range []string{"", "trials", "scenarios"} {
+		if unfinished, _ := filepath.Glob(filepath.Join(m.to, folder, ".*")); len(unfinished) > 0 {
+			t.Errorf("the host has what is not finished: %v", unfinished)
+		}
 	}
 }
 
-func TestTakeOutcome(t *testing.T) {
+func TestTakeEnd(t *testing.T) {
 	crashed := failure.New(failure.Environment, errors.New("the VM crashed"), "")
 	for _, c := range []struct {
 		name, file string
 		code       int
 		failed     error
 		want       failure.Code
-		complete   int
 	}{
-		{name: "well", file: `{"run":{"Planned":2,"Complete":2},"code":0}`, want: failure.OK, complete: 2},
-		{name: "trials failed", file: `{"run":{"Planned":2,"Complete":1,"Failed":1},"code":4,"text":"1 of 2 trials failed","hint":"logs"}`, want: failure.Invalid, complete: 1},
+		{name: "well", file: `{}`, want: failure.OK},
+		{name: "stopped", file: `{"code":4,"text":"3 trials in a row failed","hint":"logs"}`, want: failure.Invalid},
 		{name: "usage", code: 2, want: failure.Usage},
-		{name: "crash", failed: crashed, want: failure.Environment, complete: 1},
+		{name: "crash", failed: crashed, want: failure.Environment},
+		{name: "silent", want: failure.Internal},
+		{name: "damaged", file: `{`, want: failure.Internal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			file := filepath.Join(dir, outcomeFile)
-			if c.file == "" {
-				writeFiles(t, dir, "trials/1/trial.json")
-			} else if err := os.WriteFile(file, []byte(c.file), 0o644); err != nil {
-				t.Fatal(err)
+			file := filepath.Join(t.TempDir(), "end.json")
+			if c.file != "" {
+				if err := os.WriteFile(file, []byte(c.file), 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
-			out, err := takeOutcome(dir, c.code, c.failed)
-			if failure.CodeOf(err) != c.want {
+			if err := takeEnd(file, c.code, c.failed); failure.CodeOf(err) != c.want || (err == nil) != (c.want == failure.OK) {
 				t.Errorf("%v has code %d, want %d", err, failure.CodeOf(err), c.want)
 			}
-			if c.name != "usage" && out.Complete != c.complete {
-				t.Errorf("%d trials are complete, want %d", out.Complete, c.complete)
-			}
-			if exists(file) {
+			if c.name != "damaged" && exists(file) {
 				t.Error("the file is still there")
 			}
 		})

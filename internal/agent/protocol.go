@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"golang.org/x/sys/unix"
 )
 
 // Launcher starts agents at one place of a cluster.
@@ -86,13 +84,3 @@ type RemoteError struct{ Message string }
 
 // Error returns what the other end said.
 func (e *RemoteError) Error() string { return e.Message }
-
-// Now returns CLOCK_MONOTONIC in nanoseconds: the one clock that all
-// processes and network namespaces of a machine share and nothing steps.
-func Now() int64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return 0 // cannot happen: the clock exists since Linux 2.6
-	}
-	return ts.Nano()
-}

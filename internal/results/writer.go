@@ -218,3 +218,13 @@ func (w *Writer) Finish(at time.Time, interrupted string) error {
 	w.run = run
 	return nil
 }
+
+// Finish records when, and if it was before the end of the plan why, the run
+// in dir ended, for a run that several writers have filled.
+func Finish(dir string, at time.Time, interrupted string) error {
+	d := &Data{Dir: dir}
+	if err := d.readRun(); err != nil {
+		return err
+	}
+	return (&Writer{dir: dir, run: d.Run}).Finish(at, interrupted)
+}

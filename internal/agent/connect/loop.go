@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"svcbench/internal/agent"
 	"svcbench/internal/agent/poll"
 )
 
@@ -21,7 +22,6 @@ const (
 
 // loop makes the attempts. Everything it touches exists before run.
 type loop struct {
-	clock    clock
 	schedule schedule
 	timeout  int64
 	sockets  sockets
@@ -50,7 +50,6 @@ func newLoop(spec Spec) (*loop, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	return &loop{
-		clock:    newClock(),
 		timeout:  spec.Timeout.Nanoseconds(),
 		sockets:  newSockets(spec),
 		poller:   p,
@@ -103,7 +102,7 @@ func (l *loop) startDue() bool {
 	if l.next == len(l.attempts) {
 		return false
 	}
-	late := l.clock.now() - l.schedule.due(l.next)
+	late := agent.Now() - l.schedule.due(l.next)
 	if late < 0 {
 		return false
 	}
@@ -118,9 +117,9 @@ func (l *loop) startDue() bool {
 }
 
 func (l *loop) start(a *attempt) {
-	fd, e := l.sockets.open(a.target, l.clock.now())
+	fd, e := l.sockets.open(a.target, agent.Now())
 	if e != 0 {
-		a.start = l.clock.now()
+		a.start = agent.Now()
 		a.fail(e)
 		return
 	}
@@ -128,9 +127,9 @@ func (l *loop) start(a *attempt) {
 	l.open++
 	l.peak = max(l.peak, l.open)
 
-	a.start = l.clock.now()
+	a.start = agent.Now()
 	e = l.sockets.begin(fd, a.target, l.next)
-	end := l.clock.now()
+	end := agent.Now()
 	a.call, a.state = end-a.start, open
 	settled := true
 	if e == unix.EINPROGRESS {
@@ -178,7 +177,7 @@ func (l *loop) look(until int64) error {
 	if err != nil {
 		return err
 	}
-	at := l.clock.now()
+	at := agent.Now()
 	for _, event := range events {
 		a := &l.attempts[event.Tag]
 		if settled, e := l.sockets.heard(int(a.fd), int(event.Tag), event); settled {
@@ -195,7 +194,7 @@ func (l *loop) expire() {
 		l.oldest = l.next
 		return
 	}
-	now := l.clock.now()
+	now := agent.Now()
 	for ; l.oldest < l.next; l.oldest++ {
 		a := &l.attempts[l.oldest]
 		if a.state != open {

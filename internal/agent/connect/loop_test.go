@@ -98,7 +98,7 @@ func testNothingIsAllocated(t *testing.T, protocol agent.Protocol) {
 		t.Fatal(err)
 	}
 	defer l.shut()
-	l.schedule = schedule{begin: l.clock.now(), rate: 10_000}
+	l.schedule = schedule{begin: agent.Now(), rate: 10_000}
 	const batch = 40 // AllocsPerRun rounds down
 	some := func() { // as run does
 		for until := l.next + batch; l.next < until; {
@@ -167,7 +167,7 @@ func TestDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.shut()
-	l.schedule = schedule{begin: l.clock.now() - 500*time.Millisecond.Nanoseconds(), rate: 1000}
+	l.schedule = schedule{begin: agent.Now() - 500*time.Millisecond.Nanoseconds(), rate: 1000}
 	if err := l.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -186,22 +186,12 @@ func TestDropped(t *testing.T) {
 	}
 	defer crowded.shut()
 	crowded.limit = 0
-	crowded.schedule = schedule{begin: crowded.clock.now(), rate: 1000}
+	crowded.schedule = schedule{begin: agent.Now(), rate: 1000}
 	if err := crowded.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if r, err = newResult(spec, crowded, Health{}); err != nil || r.Dropped != r.Due || r.Started != 0 {
 		t.Errorf("no room: %d of %d dropped, %v", r.Dropped, r.Due, err)
-	}
-}
-
-func TestClock(t *testing.T) {
-	c := newClock()
-	for range 100 {
-		before, now, after := agent.Now(), c.now(), agent.Now()
-		if before > now+50_000 || now > after+50_000 {
-			t.Fatalf("%d is not between %d and %d", now, before, after)
-		}
 	}
 }
 

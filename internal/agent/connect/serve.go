@@ -52,12 +52,12 @@ func (l *loop) watched(ctx context.Context, spec Spec) (Health, error) {
 		return Health{}, err
 	}
 
-	began := l.clock.now()
+	began := agent.Now()
 	l.schedule = schedule{begin: began + lead.Nanoseconds(), rate: int64(spec.Rate)}
 	if err := l.run(ctx); err != nil {
 		return Health{}, err
 	}
-	h := Health{Elapsed: time.Duration(l.clock.now() - began), PeakOpen: l.peak}
+	h := Health{Elapsed: time.Duration(agent.Now() - began), PeakOpen: l.peak}
 
 	until, err := cpuTime()
 	if err != nil {
