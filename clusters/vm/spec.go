@@ -38,6 +38,18 @@ const (
 	TCG Accel = "tcg"
 )
 
+// Windows says how much of a scenario's load is measured with the instruction
+// clock.
+type Windows string
+
+// The ways.
+const (
+	// ShortWindows is a part of it.
+	ShortWindows Windows = "short"
+	// FullWindows is all of it.
+	FullWindows Windows = "full"
+)
+
 // Spec is a virtual machine as the user asks for it.
 type Spec struct {
 	// Kernel is one of kernel.Names, or the path of a kernel.
@@ -51,11 +63,13 @@ type Spec struct {
 	Accel  Accel
 	// Machines is how many run at a time; 0 leaves it to AtATime.
 	Machines int
+	// Windows is for the instruction clock alone, and else FullWindows.
+	Windows Windows
 }
 
 // grammar is the hint of every error about a Spec.
 func grammar() string {
-	return "--vm kernel=" + strings.Join(kernel.Names(), "|") + "|/PATH[,modules=/PATH][,clock=wall|instructions][,memory=6G][,cpus=2][,accel=auto|kvm|tcg][,machines=2]"
+	return "--vm kernel=" + strings.Join(kernel.Names(), "|") + "|/PATH[,modules=/PATH][,clock=wall|instructions][,memory=6G][,cpus=2][,accel=auto|kvm|tcg][,machines=2][,windows=short|full]"
 }
 
 // ParseSpec reads a Spec from the text of a flag: pairs KEY=VALUE with commas
@@ -100,6 +114,8 @@ func (s *Spec) set(key, value string) error {
 		s.Clock, err = oneOf(key, value, Wall, Instructions)
 	case "accel":
 		s.Accel, err = oneOf(key, value, Auto, KVM, TCG)
+	case "windows":
+		s.Windows, err = oneOf(key, value, ShortWindows, FullWindows)
 	case "memory":
 		s.Memory, err = parseMemory(value)
 	case "cpus":
@@ -155,11 +171,16 @@ func (s *Spec) complete() error {
 		return errors.New("the instruction clock is that of one processor: leave out cpus")
 	case s.Clock == Wall && s.Machines > 1:
 		return errors.New("only with the instruction clock do machines not disturb each other: leave out machines")
+	case s.Clock == Wall && s.Windows == ShortWindows:
+		return errors.New("only with the instruction clock are windows shorter: leave out windows")
 	case s.Clock == Instructions && s.Accel == KVM:
 		return errors.New("the instruction clock needs emulation: leave out accel")
 	}
 	if s.Clock == Instructions {
 		s.CPUs, s.Accel = 1, TCG
+	}
+	if s.Windows == "" {
+		s.Windows = map[Clock]Windows{Instructions: ShortWindows, Wall: FullWindows}[s.Clock]
 	}
 	if s.CPUs == 0 {
 		s.CPUs = min(2, runtime.NumCPU())
@@ -174,6 +195,9 @@ func (s Spec) String() string {
 		pairs = append(pairs, "modules="+s.Modules)
 	}
 	pairs = append(pairs, "clock="+string(s.Clock), fmt.Sprintf("memory=%dM", s.Memory), fmt.Sprintf("cpus=%d", s.CPUs), "accel="+string(s.Accel))
+	if s.Clock == Instructions {
+		pairs = append(pairs, "windows="+string(s.Windows))
+	}
 	if s.Machines > 0 {
 		pairs = append(pairs, fmt.Sprintf("machines=%d", s.Machines))
 	}

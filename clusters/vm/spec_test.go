@@ -10,9 +10,10 @@ import (
 func TestParseSpec(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"kernel=debian-6.1,cpus=2", "kernel=debian-6.1,clock=wall,memory=6144M,cpus=2,accel=auto"},
-		{"clock=instructions,kernel=debian-6.12", "kernel=debian-6.12,clock=instructions,memory=6144M,cpus=1,accel=tcg"},
-		{"kernel=debian-6.1,clock=instructions,cpus=1,accel=tcg,memory=3000M", "kernel=debian-6.1,clock=instructions,memory=3000M,cpus=1,accel=tcg"},
-		{"kernel=debian-6.1,clock=instructions,machines=3", "kernel=debian-6.1,clock=instructions,memory=6144M,cpus=1,accel=tcg,machines=3"},
+		{"clock=instructions,kernel=debian-6.12", "kernel=debian-6.12,clock=instructions,memory=6144M,cpus=1,accel=tcg,windows=short"},
+		{"kernel=debian-6.1,clock=instructions,cpus=1,accel=tcg,memory=3000M", "kernel=debian-6.1,clock=instructions,memory=3000M,cpus=1,accel=tcg,windows=short"},
+		{"kernel=debian-6.1,clock=instructions,windows=full", "kernel=debian-6.1,clock=instructions,memory=6144M,cpus=1,accel=tcg,windows=full"},
+		{"kernel=debian-6.1,clock=instructions,machines=3", "kernel=debian-6.1,clock=instructions,memory=6144M,cpus=1,accel=tcg,windows=short,machines=3"},
 		{"kernel=/boot/vmlinuz,modules=/lib/modules/6.1,cpus=4,memory=8G,accel=kvm", "kernel=/boot/vmlinuz,modules=/lib/modules/6.1,clock=wall,memory=8192M,cpus=4,accel=kvm"},
 	} {
 		got, err := ParseSpec(c.text)
@@ -45,6 +46,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		"kernel=debian-6.1,modules=/lib/modules/x":           "modules is for a kernel given by its path",
 		"kernel=debian-6.1,clock=instructions,cpus=2":        "one processor",
 		"kernel=debian-6.1,clock=instructions,accel=kvm":     "needs emulation",
+		"kernel=debian-6.1,windows=short":                    "are windows shorter",
 		"kernel=debian-6.1,machines=2":                       "disturb each other",
 		"kernel=debian-6.1,clock=instructions,machines=0":    "machines is",
 		"kernel=/boot/vmlinuz,modules=lib":                   "needs modules=/PATH",

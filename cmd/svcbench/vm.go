@@ -40,12 +40,9 @@ func (r *running) runInVM(cmd *cobra.Command, streams Streams, chosen []scenario
 	if err != nil {
 		return err
 	}
-	if !cmd.Flags().Changed("points") {
-		var left []string
-		chosen, left = withinReach(chosen, results.Clock(spec.Clock))
-		for _, what := range left {
-			fmt.Fprintf(streams.Err, "! %s\n", what)
-		}
+	chosen, left := reach{clock: results.Clock(spec.Clock), points: cmd.Flags().Changed("points"), windows: spec.Windows}.of(chosen)
+	for _, what := range left {
+		fmt.Fprintf(streams.Err, "! %s\n", what)
 	}
 	dir, err := newRunDir(*r.out, chosen)
 	if err != nil {
@@ -89,7 +86,7 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 		return out, err
 	}
 	defer machine.Close()
-	inside.Facts, inside.Seed = machine.Facts(), chosen[0].Seed
+	inside.Facts, inside.Seed, inside.Windows = machine.Facts(), chosen[0].Seed, spec.Windows
 	plan, err := runners.NewPlan(chosen, anyMode()) // it has the parts of the one inside
 	if err != nil {
 		return out, err

@@ -37,6 +37,8 @@ type inVM struct {
 	Local local.Options `json:"local"`
 	// Seed is that of the run.
 	Seed uint64 `json:"seed"`
+	// Windows says how long it is measured.
+	Windows vm.Windows `json:"windows"`
 	// Part is what is measured; nil means everything.
 	Part *runners.Part `json:"part,omitempty"`
 	// Populations is a folder with those of all parts; empty if there is none.
@@ -45,7 +47,7 @@ type inVM struct {
 
 // emulatedProbe is the time between two connections that watch a change where
 // instructions are emulated.
-const emulatedProbe = 5 * time.Millisecond
+const emulatedProbe = 10 * time.Millisecond
 
 // emulated reports whether the machine's instructions are emulated, which
 // takes ten times as long and more.
@@ -88,9 +90,8 @@ func (r *running) measureAsGuest(cmd *cobra.Command, streams Streams, told inVM,
 	if err != nil {
 		return none, err
 	}
-	if !cmd.Flags().Changed("points") { // as the host has told already
-		chosen, _ = withinReach(chosen, results.Clock(told.Facts[results.FactClock]))
-	}
+	// What is left out the host has told already.
+	chosen, _ = reach{clock: results.Clock(told.Facts[results.FactClock]), points: cmd.Flags().Changed("points"), windows: told.Windows}.of(chosen)
 	plan, err := runners.NewPlan(chosen, modes)
 	if err != nil {
 		return none, err
