@@ -1,6 +1,7 @@
 package runners
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -21,7 +22,7 @@ type Outcome struct {
 	Failures []Failure
 	// Stopped is why it ended before the last trial; nil if it did not. It is
 	// a failure.Interrupted when the user is why.
-	Stopped error `json:"-"`
+	Stopped error
 }
 
 // Failure is a trial that failed.
@@ -53,7 +54,7 @@ func (o Outcome) Err() error {
 	case code == failure.Environment:
 		return failure.New(code, fmt.Errorf("stopped %s: %w", done, o.Stopped), failure.HintOf(o.Stopped))
 	case o.Stopped != nil:
-		return failure.New(failure.Invalid, fmt.Errorf("stopped %s: %w", done, o.Stopped), o.hint())
+		return failure.New(failure.Invalid, fmt.Errorf("stopped %s: %w", done, o.Stopped), cmp.Or(o.hint(), failure.HintOf(o.Stopped)))
 	case o.Failed > 0:
 		first := o.Failures[0]
 		return failure.New(failure.Invalid, fmt.Errorf("%d of %d trials failed, the first (%s) because: %s", o.Failed, o.Planned, first.Trial, headline(first.Because)), o.hint())

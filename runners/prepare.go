@@ -47,8 +47,16 @@ func (k kept) release(scenario string) error {
 
 // Export writes every population of the plan with the provider and leaves it in
 // the folder dir, for Options.Populations of runs in other places. The observer
-// is told of the first trial with each.
+// is told of the first trial with each. One that a mode cannot program is a
+// failure.Usage, before any is written.
 func Export(ctx context.Context, provider clusters.Provider, plan *Plan, dir string, observer Observer) error {
+	if err := fits(provider, plan); err != nil {
+		return err
+	}
+	populations := map[string]bool{}
+	for _, p := range plan.Parts() {
+		populations[p.Population()] = true
+	}
 	var done []string
 	for _, t := range plan.Trials {
 		name := partOf(t.PlannedTrial).Population()
@@ -56,7 +64,7 @@ func Export(ctx context.Context, provider clusters.Provider, plan *Plan, dir str
 			continue
 		}
 		done = append(done, name)
-		observer.TrialStarted(t.PlannedTrial, len(done), len(plan.Trials))
+		observer.TrialStarted(t.PlannedTrial, len(done), len(populations))
 		if err := export(ctx, provider, t, dir, observer); err != nil {
 			return fmt.Errorf("write population %s: %w", name, err)
 		}

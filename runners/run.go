@@ -46,8 +46,8 @@ type Options struct {
 	Populations string
 }
 
-// Run measures every trial of the plan, or of a part of it, one at a time, and stores each in the
-// run directory as soon as it is over. A trial that fails is stored with its
+// Run measures every trial of the plan, or of a part of it, one at a time, and
+// stores each in the run directory as soon as it is over. A trial that fails is stored with its
 // reason, and the run goes on; it stops when the environment is broken: when
 // trials cannot be stored, the disk is full, a trial fails with
 // failure.Environment, or failuresInARow trials fail one after the other.

@@ -41,10 +41,11 @@ func (p *place) Launch(ctx context.Context, name string) (agent.Session, error) 
 }
 
 // environment keeps the Go runtime of an agent from its worst habit where there
-// is one processor: a goroutine in a system call then keeps nobody else from
-// running, but the runtime's monitor, which does not know that, takes its place
-// away within 20 us, and wakes threads to give it to. With two places it leaves
-// that alone for 10 ms (runtime.retake).
+// is one processor. A goroutine in a system call, such as the connect that is
+// measured, keeps nobody from running there; but the runtime's monitor takes the
+// place of one that is in it for 20 us and more, and wakes threads to give it
+// to. While there is a second place that nobody needs, it leaves that alone for
+// 10 ms (runtime.retake).
 func (p *place) environment() []string {
 	if runtime.NumCPU() > 1 {
 		return nil

@@ -32,7 +32,8 @@ func (s Spec) AtATime() (int, error) {
 	if memory.MemAvailable != nil {
 		available = *memory.MemAvailable
 	}
-	return max(1, min(runtime.NumCPU(), int(available>>10)/s.Memory)), nil
+	const itself = 256 // MiB, of QEMU
+	return max(1, min(runtime.NumCPU(), int(available>>10)/(s.Memory+codeBuffer+itself))), nil
 }
 
 func memoryUnknown(err error) error {

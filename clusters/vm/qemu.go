@@ -12,6 +12,11 @@ import (
 // emulator is QEMU's program.
 const emulator = "qemu-system-x86_64"
 
+// codeBuffer is the room, in MiB, for the code that QEMU makes of a guest's
+// programs. A cluster's would not fit into what it reserves by default, and
+// would be made again and again.
+const codeBuffer = 1024
+
 // hardware is one start of a virtual machine.
 type hardware struct {
 	spec      Spec
@@ -59,9 +64,7 @@ func (h hardware) execution() []string {
 	if h.accel == KVM {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	// The code that QEMU makes of a cluster's programs would not fit into
-	// what it reserves by default, and would be made again and again.
-	const buffer = ",tb-size=1024"
+	buffer := fmt.Sprintf(",tb-size=%d", codeBuffer)
 	// A processor that moves strings fast makes kernels clear and copy memory
 	// with one instruction a byte, which emulation executes, and counts, one
 	// by one.

@@ -171,10 +171,12 @@ func (m *Machine) Run(ctx context.Context, job Job) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	name := "run-" + job.Name
+	defer os.Remove(m.initramfs(name)) // it is large, and the next job has one of its own
 	s, err := m.start(ctx, m.accel, job, wire.Job{
 		Program: m.options.Program, Args: job.Args, Env: append(Environment(), job.Env...), Dir: job.Dir,
 		Share: job.Share != "", Kernel: m.kernel.Modules, Preload: files, Beat: beatEvery,
-	}, "run-"+job.Name)
+	}, name)
 	if err != nil {
 		return 0, err
 	}
@@ -182,11 +184,16 @@ func (m *Machine) Run(ctx context.Context, job Job) (int, error) {
 	return s.follow(ctx)
 }
 
+// initramfs is the file for a start of that name.
+func (m *Machine) initramfs(name string) string {
+	return filepath.Join(m.options.Work, name+".cpio")
+}
+
 // start starts QEMU. name is that of its files in the work folder.
 func (m *Machine) start(ctx context.Context, accel Accel, job Job, inside wire.Job, name string) (*session, error) {
 	h := hardware{
 		spec: m.options.Spec, accel: accel, image: m.kernel.Image, share: job.Share, seed: job.Seed, start: time.Now(),
-		initramfs: filepath.Join(m.options.Work, name+".cpio"), console: job.Console,
+		initramfs: m.initramfs(name), console: job.Console,
 	}
 	if h.console == "" {
 		h.console = filepath.Join(m.options.Work, name+"-console.log")

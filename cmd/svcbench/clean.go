@@ -12,7 +12,7 @@ func newClean(streams Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what killed runs have left behind",
-		Long: `Removes the processes, network namespaces and work folders of runs that were
+		Long: `Removes the processes, network namespaces, cgroups and work folders of runs that were
 killed before they could do it themselves. Runs that are under way, results and
 everything else on the machine stay as they are.`,
 		Args: noArguments,

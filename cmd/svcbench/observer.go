@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,13 +25,13 @@ type watcher struct {
 	known bool
 
 	mu       sync.Mutex
-	estimate map[string]time.Duration // of trials that have not ended, by ID
+	expected []results.PlannedTrial // those that have not ended
 	total    int
 	begun    int
 	ended    int
 	guessed  time.Duration // what was expected of those that have ended
 	spent    time.Duration // what they have taken
-	lanes    []*lane       // those with a trial under way, if there is more than one
+	lanes    []*lane       // those with a trial under way
 }
 
 // newWatcher returns a watcher of trials of which atATime are under way at a
@@ -43,23 +44,33 @@ func newWatcher(ctx context.Context, display progress.Display, atATime int) *wat
 func (w *watcher) expect(plan []results.PlannedTrial) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.total, w.estimate = len(plan), map[string]time.Duration{}
-	for _, t := range plan {
-		w.estimate[t.ID] = time.Duration(t.Estimate * float64(time.Second))
-	}
+	w.total, w.expected = len(plan), slices.Clone(plan)
 }
 
 // left is the estimate for what remains, corrected by how wrong the estimate
-// was so far.
+// was so far. What belongs together is measured one after the other, however
+// many are under way at a time.
 func (w *watcher) left() (left time.Duration, known bool) {
-	for _, e := range w.estimate {
-		left += e
+	together := map[results.PlannedTrial]time.Duration{}
+	var sum, longest time.Duration
+	for _, t := range w.expected {
+		its := results.PlannedTrial{Scenario: t.Scenario, Point: t.Point, Block: t.Block}
+		together[its] += estimateOf(t)
+		longest = max(longest, together[its])
+		sum += estimateOf(t)
 	}
-	left /= time.Duration(w.atATime)
+	left = sum / time.Duration(w.atATime)
+	if w.atATime > 1 {
+		left = max(left, longest)
+	}
 	if w.guessed == 0 {
 		return left, w.known
 	}
 	return time.Duration(float64(left) * float64(w.spent) / float64(w.guessed)), true
+}
+
+func estimateOf(t results.PlannedTrial) time.Duration {
+	return time.Duration(t.Estimate * float64(time.Second))
 }
 
 // lane is told of trials that come one after the other.
@@ -80,13 +91,11 @@ func (l *lane) TrialStarted(t results.PlannedTrial, _, _ int) {
 	l.begun++
 	l.trial = fmt.Sprintf("[%d/%d] %s %s %s, block %d", l.begun, l.total, t.Scenario, pointText(t.Point), results.ModeName(t.Mode, t.Variant), t.Block)
 	l.phase = ""
+	l.lanes = append(l.lanes, l)
 	if left, known := l.left(); known {
 		l.display.Left(left)
 	}
-	if l.atATime > 1 {
-		l.lanes = append(l.lanes, l)
-		l.display.Phase(progress.Phase{Text: fmt.Sprintf("%d of %s measured, %d under way", l.ended, counted(l.total, "trial"), len(l.lanes))})
-	}
+	l.displayAll()
 }
 
 // Phase is part of runners.Observer.
@@ -94,15 +103,24 @@ func (l *lane) Phase(name string, measuring bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.phase = name
-	if l.atATime > 1 {
-		l.displayAll()
+	if l.atATime == 1 {
+		l.display.Phase(progress.Phase{Part: l.trial, Text: name, Measuring: measuring})
 		return
 	}
-	l.display.Phase(progress.Phase{Part: l.trial, Text: name, Measuring: measuring})
+	l.displayDetail()
 }
 
-// displayAll shows where all trials under way are.
+// displayAll shows how many trials there are and have been, if several are
+// under way at a time.
 func (w *watcher) displayAll() {
+	if w.atATime > 1 {
+		w.display.Phase(progress.Phase{Text: fmt.Sprintf("%d of %s over, %d under way", w.ended, counted(w.total, "trial"), len(w.lanes))})
+		w.displayDetail()
+	}
+}
+
+// displayDetail shows where the trials under way are.
+func (w *watcher) displayDetail() {
 	var all []string
 	for _, l := range w.lanes {
 		all = append(all, strings.TrimSpace(l.trial+" "+l.phase))
@@ -123,8 +141,12 @@ func (l *lane) TrialEnded(t *results.Trial, took time.Duration) {
 	defer l.mu.Unlock()
 	l.ended++
 	l.spent += took
-	l.guessed += l.estimate[t.ID]
-	delete(l.estimate, t.ID)
+	l.expected = slices.DeleteFunc(l.expected, func(e results.PlannedTrial) bool {
+		if e.ID == t.ID {
+			l.guessed += estimateOf(e)
+		}
+		return e.ID == t.ID
+	})
 	l.away()
 	switch {
 	case t.Status == results.Complete:
@@ -145,12 +167,7 @@ func (l *lane) leave() {
 
 // away takes the lane from those with a trial under way.
 func (l *lane) away() {
-	for i, other := range l.lanes {
-		if other == l {
-			l.lanes = append(l.lanes[:i], l.lanes[i+1:]...)
-			return
-		}
-	}
+	l.lanes = slices.DeleteFunc(l.lanes, func(other *lane) bool { return other == l })
 }
 
 // Warning is part of runners.Observer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -93,13 +94,15 @@ func printPlan(streams Streams, plan *runners.Plan, modes []clusters.Support) er
 // tellVM says how modes that are left out can be measured on this machine, if
 // they can. noVM is why there can be no virtual machine.
 func tellVM(streams Streams, plan *runners.Plan, modes []clusters.Support, noVM error) {
-	leftOut := slices.ContainsFunc(modes, func(s clusters.Support) bool {
-		return s.Answer != clusters.NotInstalled && slices.ContainsFunc(plan.Modes, func(m results.ModeStatus) bool {
-			return m.Mode == string(s.Mode) && !m.Included
-		})
-	})
-	if leftOut && noVM == nil {
-		fmt.Fprintf(streams.Err, "  in a VM all modes run: `svcbench run` with `%s`\n", inVMFlag())
+	var names []string
+	for _, s := range modes {
+		leftOut := slices.ContainsFunc(plan.Modes, func(m results.ModeStatus) bool { return m.Mode == string(s.Mode) && !m.Included })
+		if leftOut && s.Answer != clusters.NotInstalled {
+			names = append(names, string(s.Mode))
+		}
+	}
+	if len(names) > 0 && noVM == nil {
+		fmt.Fprintf(streams.Err, "  a VM has a kernel for %s: `svcbench run` with `%s`\n", strings.Join(names, " and "), inVMFlag())
 	}
 }
 

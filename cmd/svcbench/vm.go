@@ -52,7 +52,8 @@ func (r *running) runInVM(cmd *cobra.Command, streams Streams, chosen []scenario
 	switch {
 	case out.Complete > 0:
 		failed = errors.Join(failed, drawRun(streams, dir))
-	case out.Failed == 0 && failure.CodeOf(failed) != failure.Environment:
+	case !results.Exists(dir) && failure.CodeOf(failed) != failure.Environment, out.Failed == 0 && failure.CodeOf(failed) == failure.Interrupted:
+		// There is nothing in it, and it would be the latest run.
 		failed = errors.Join(failed, os.RemoveAll(dir))
 	}
 	return failed
@@ -86,8 +87,12 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 		return out, err
 	}
 	defer machine.Close()
-	inside.Facts, inside.Seed, inside.Windows = machine.Facts(), chosen[0].Seed, spec.Windows
+	inside.Facts, inside.Windows = machine.Facts(), spec.Windows
 	plan, err := runners.NewPlan(chosen, anyMode()) // it has the parts of the one inside
+	if err != nil {
+		return out, err
+	}
+	parts, atATime, err := divide(spec, plan)
 	if err != nil {
 		return out, err
 	}
@@ -101,14 +106,10 @@ func (r *running) measureInVM(cmd *cobra.Command, streams Streams, spec vm.Spec,
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return out, failure.New(failure.Environment, fmt.Errorf("make run directory: %w", err), "choose a folder that can be written with --out")
 	}
-	parts, atATime, err := divide(spec, plan)
-	if err != nil {
-		return out, err
-	}
 	if len(parts) > 1 {
 		inside.Facts["vm.machines"] = "a new one for each block at each point"
 	}
-	fleet := r.fleet(ctx, cmd, display, machine, inside, args, atATime)
+	fleet := r.fleet(ctx, cmd, display, machine, inside, plan.Seed(), args, atATime)
 	display.Phase(progress.Phase{Text: "boot " + inside.Facts["vm"]})
 	return endRun(ctx, dir, len(plan.Trials), fleet.run(ctx, parts))
 }
@@ -131,14 +132,14 @@ func divide(spec vm.Spec, plan *runners.Plan) (parts []*runners.Part, atATime in
 }
 
 // fleet returns the machines that measure.
-func (r *running) fleet(ctx context.Context, cmd *cobra.Command, display progress.Display, machine *vm.Machine, inside inVM, args []string, atATime int) *fleet {
+func (r *running) fleet(ctx context.Context, cmd *cobra.Command, display progress.Display, machine *vm.Machine, inside inVM, seed uint64, args []string, atATime int) *fleet {
 	watcher := newWatcher(ctx, display, atATime)
 	watcher.known = !inside.emulated()
 	var booted sync.Once
 	return &fleet{
 		boot: machine.Run, atATime: atATime, display: display, watcher: watcher,
 		job: func(part *runners.Part) (vm.Job, error) {
-			job, err := r.job(cmd, inside, part, args)
+			job, err := r.job(cmd, inside, part, seed, args)
 			job.Started = func(took time.Duration) {
 				booted.Do(func() {
 					display.Line(fmt.Sprintf("%s runs in the VM after %s", inside.Facts["vm"], progress.Rough(took)))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"svcbench/internal/failure"
@@ -14,8 +15,8 @@ import (
 	"svcbench/runners"
 )
 
-// end is why the svcbench in a virtual machine ended before its last trial;
-// empty if it did not.
+// end is why the svcbench in a virtual machine ended before its last trial, or
+// what went wrong after it; empty if nothing did.
 type end struct {
 	Code failure.Code `json:"code,omitempty"`
 	Text string       `json:"text,omitempty"`
@@ -35,16 +36,15 @@ func nameOf(part *runners.Part) string {
 }
 
 // takeEnd returns why a part ended before its last trial, after its machine
-// did with code and failed.
+// did with code and failed. Whoever leaves no file has crashed, whatever the
+// code.
 func takeEnd(file string, code int, failed error) error {
 	b, err := os.ReadFile(file)
 	switch {
 	case failed != nil && err != nil:
 		return failed
-	case errors.Is(err, fs.ErrNotExist) && code == int(failure.OK):
-		return errors.New("svcbench in the VM ended without a word")
 	case errors.Is(err, fs.ErrNotExist):
-		return failure.New(failure.Code(code), fmt.Errorf("svcbench in the VM ended with code %d", code), "")
+		return failure.New(failure.Environment, fmt.Errorf("svcbench in the VM ended with code %d and left no word", code), "what it printed last is above")
 	case err != nil:
 		return fmt.Errorf("read how the run in the VM ended: %w", err)
 	}
@@ -62,27 +62,38 @@ func takeEnd(file string, code int, failed error) error {
 // far they came: the one out here knows all of it. expected is how many trials
 // there were to be, if no machine has said it.
 func endRun(ctx context.Context, dir string, expected int, stopped error) (runners.Outcome, error) {
-	if stopped != nil && ctx.Err() != nil {
+	if ctx.Err() != nil && failure.CodeOf(stopped) != failure.Environment {
 		stopped = failure.New(failure.Interrupted, context.Cause(ctx), "")
 	}
-	if failure.CodeOf(stopped) == failure.Usage {
-		return runners.Outcome{Dir: dir, Planned: expected, Stopped: stopped}, stopped
+	out := runners.Outcome{Dir: dir, Planned: expected, Stopped: stopped}
+	if !results.Exists(dir) { // it did not come to a run
+		if failure.CodeOf(stopped) == failure.Usage {
+			return out, stopped
+		}
+		return out, out.Err()
 	}
 	reason := ""
 	if stopped != nil {
 		reason = stopped.Error()
 	}
 	data, err := results.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) { // it did not come to a run
-		out := runners.Outcome{Dir: dir, Planned: expected, Stopped: stopped}
-		return out, out.Err()
+	err = errors.Join(err, removePartial(dir), results.Finish(dir, time.Now(), reason))
+	if data == nil {
+		return out, errors.Join(stopped, err)
 	}
-	if err == nil {
-		err = results.Finish(dir, time.Now(), reason)
+	out = runners.OutcomeOf(data, stopped)
+	return out, errors.Join(out.Err(), err)
+}
+
+// removePartial removes what machines were copying when they crashed.
+func removePartial(dir string) error {
+	var errs []error
+	for _, pattern := range []string{".*.tmp", filepath.Join("trials", ".*.tmp")} {
+		left, err := filepath.Glob(filepath.Join(dir, pattern))
+		errs = append(errs, err)
+		for _, path := range left {
+			errs = append(errs, os.RemoveAll(path))
+		}
 	}
-	if err != nil {
-		return runners.Outcome{Dir: dir, Planned: expected, Stopped: stopped}, errors.Join(stopped, err)
-	}
-	out := runners.OutcomeOf(data, stopped)
-	return out, out.Err()
+	return errors.Join(errs...)
 }

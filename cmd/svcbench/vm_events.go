@@ -81,6 +81,7 @@ func (r *relay) Warning(message string) { r.tell(event{Warning: message}) }
 type listener struct {
 	observer runners.Observer
 	planned  func([]results.PlannedTrial)
+	ended    func(results.Status)
 	// other gets lines that are no events.
 	other func(string)
 
@@ -106,6 +107,7 @@ func (l *listener) take(line string) {
 		l.observer.Step(e.Step.Done, e.Step.Total)
 	case e.Ended != nil:
 		l.observer.TrialEnded(&results.Trial{ID: e.Ended.ID, Status: e.Ended.Status, Error: e.Ended.Error, Histograms: e.Ended.Histograms}, time.Since(l.began))
+		l.ended(e.Ended.Status)
 	case e.Warning != "":
 		l.observer.Warning(e.Warning)
 	}

@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"svcbench/clusters/vm"
+	"svcbench/internal/failure"
 	"svcbench/internal/progress"
 	"svcbench/internal/results"
 	"svcbench/runners"
@@ -29,22 +33,32 @@ type fleet struct {
 	// planned is told once which trials there will be.
 	planned func([]results.PlannedTrial)
 
-	once    sync.Once
-	mu      sync.Mutex
-	stopped error           // why the first part that ended early did
-	said    map[string]bool // by machines
+	mu       sync.Mutex
+	stopped  error // why the first part that ended early did
+	trials   []results.PlannedTrial
+	inARow   int // trials that failed since the last complete one
+	notices  map[string]bool
+	underway int
 }
+
+// failuresInARow is how many trials of any machine may fail one after the other
+// before no other begins: then it is not the trials.
+const failuresInARow = 3
 
 // run measures parts in their order, and returns why it ended before the last
 // trial. Once a part has ended early no other begins.
 func (f *fleet) run(ctx context.Context, parts []*runners.Part) error {
-	f.said = map[string]bool{}
+	f.notices = map[string]bool{}
 	var machines errgroup.Group
 	machines.SetLimit(f.atATime)
 	for _, part := range parts {
 		machines.Go(func() error {
-			if ctx.Err() == nil && f.reason() == nil {
-				f.stop(f.measure(ctx, part))
+			switch {
+			case f.reason() != nil:
+			case ctx.Err() != nil:
+				f.stop(part, context.Cause(ctx))
+			default:
+				f.stop(part, f.measure(ctx, part))
 			}
 			return nil
 		})
@@ -59,10 +73,18 @@ func (f *fleet) reason() error {
 	return f.stopped
 }
 
-func (f *fleet) stop(because error) {
+// stop notes why a part ended early, nil if it did not. That the environment is
+// broken is told rather than anything else.
+func (f *fleet) stop(part *runners.Part, because error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.stopped == nil {
+	if because == nil {
+		return
+	}
+	if f.underway > 0 {
+		f.display.Line(fmt.Sprintf("✗ %s ended early: %v (others under way go on to their end)", nameOf(part), because))
+	}
+	if f.stopped == nil || failure.CodeOf(because) == failure.Environment && failure.CodeOf(f.stopped) != failure.Environment {
 		f.stopped = because
 	}
 }
@@ -75,10 +97,14 @@ func (f *fleet) measure(ctx context.Context, part *runners.Part) error {
 	}
 	lane := f.watcher.lane()
 	defer lane.leave()
-	events := &listener{observer: lane, other: f.say, planned: func(trials []results.PlannedTrial) {
-		f.once.Do(func() { f.planned(trials) })
-	}}
-	out, complaints := &lines{take: events.take}, &lines{take: f.say}
+	f.count(1)
+	defer f.count(-1)
+	says := func(line string) { f.say(part, line) }
+	events := &listener{
+		observer: lane, other: says, ended: f.ended,
+		planned: func(trials []results.PlannedTrial) { f.expect(part, trials) },
+	}
+	out, complaints := &lines{take: events.take}, &lines{take: says}
 	job.Stdout, job.Stderr = out, complaints
 	code, err := f.boot(ctx, job)
 	out.end()
@@ -86,14 +112,57 @@ func (f *fleet) measure(ctx context.Context, part *runners.Part) error {
 	return f.outcome(part, code, err)
 }
 
-// say prints a line once, however many machines say it.
-func (f *fleet) say(line string) {
+func (f *fleet) count(more int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.said[line] {
-		f.said[line] = true
-		f.display.Line(line)
+	f.underway += more
+}
+
+// expect takes what a machine says of the whole run, in which all must agree.
+func (f *fleet) expect(part *runners.Part, trials []results.PlannedTrial) {
+	f.mu.Lock()
+	first := f.trials == nil
+	if first {
+		f.trials = trials
 	}
+	same := slices.Equal(f.trials, trials)
+	f.mu.Unlock()
+	switch {
+	case first:
+		f.planned(trials)
+	case !same:
+		f.stop(part, failure.New(failure.Environment, fmt.Errorf("the machine of %s plans other trials than the first: it does not have the same modes", nameOf(part)),
+			"run again, with --modes"))
+	}
+}
+
+// ended counts trials that fail one after the other.
+func (f *fleet) ended(status results.Status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.inARow++
+	if status == results.Complete {
+		f.inARow = 0
+	}
+	if f.inARow == failuresInARow && f.stopped == nil {
+		f.stopped = fmt.Errorf("%d trials in a row failed", failuresInARow)
+	}
+}
+
+// say prints a line of a machine: a notice once, however many give it.
+func (f *fleet) say(part *runners.Part, line string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case !strings.HasPrefix(line, "! "):
+		if part != nil {
+			line = part.Name() + ": " + line
+		}
+	case f.notices[line]:
+		return
+	}
+	f.notices[line] = true
+	f.display.Line(line)
 }
 
 // lines is a writer that passes on whole lines.

@@ -35,8 +35,6 @@ type inVM struct {
 	Facts map[string]string `json:"facts"`
 	// Local are the options of the provider: what it needs is built.
 	Local local.Options `json:"local"`
-	// Seed is that of the run.
-	Seed uint64 `json:"seed"`
 	// Windows says how long it is measured.
 	Windows vm.Windows `json:"windows"`
 	// Part is what is measured; nil means everything.
@@ -65,7 +63,9 @@ func (r *running) runAsGuest(cmd *cobra.Command, streams Streams, chosen []scena
 	if out.Stopped != nil || out.Failed > 0 {
 		failed = out.Stopped // the host has the trials that failed
 	}
-	failed = errors.Join(failed, mirror.copy())
+	if err := mirror.copy(); err != nil {
+		failed = errors.Join(failed, failure.New(failure.Environment, err, "see whether the disk of the run directory is full (`df -h`), or choose another with --out"))
+	}
 	var e end
 	if failed != nil {
 		named := strings.NewReplacer(told.Dir, told.Shown)

@@ -28,8 +28,8 @@ const (
 	consoleFolder = "vm-consoles"
 )
 
-// inside is what the svcbench in the virtual machine is told; Facts and
-// Populations are for the caller to add.
+// inside is what the svcbench in the virtual machine is told, as far as it
+// follows from the command line.
 func (r *running) inside(ctx context.Context, display progress.Display, dir, command string, modes []scenarios.Mode) (inVM, error) {
 	options, err := r.programs.options(ctx, display, modes...)
 	if err != nil {
@@ -61,7 +61,7 @@ func modesOfAll(chosen []scenarios.Scenario) []scenarios.Mode {
 }
 
 // job is the job of the guest that measures a part.
-func (r *running) job(cmd *cobra.Command, inside inVM, part *runners.Part, args []string) (vm.Job, error) {
+func (r *running) job(cmd *cobra.Command, inside inVM, part *runners.Part, seed uint64, args []string) (vm.Job, error) {
 	inside.Part = part
 	told, err := json.Marshal(inside)
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *running) job(cmd *cobra.Command, inside inVM, part *runners.Part, args 
 		}
 	}
 	return vm.Job{
-		Name: nameOf(part), Seed: seedOf(inside.Seed, part),
+		Name: nameOf(part), Seed: seedOf(seed, part),
 		Args: append(append([]string{"run"}, args...), append(flagsForVM(cmd), "--in-vm="+string(told))...),
 		Dir:  here, Share: inside.Dir, Console: filepath.Join(inside.Dir, console), Preload: preloaded(inside.Local.Binaries),
 	}, nil

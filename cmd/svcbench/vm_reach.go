@@ -71,23 +71,27 @@ func leaveOut(s *scenarios.Scenario) (said []string) {
 // shorten makes the load of a scenario shorter, and says so.
 func shorten(s *scenarios.Scenario) (said []string) {
 	var what []string
+	shorter := func(d *scenarios.Duration, share int, doing string) {
+		part := shareOf(*d, share)
+		if part < *d {
+			*d = part
+			what = append(what, fmt.Sprintf("%s for %v", doing, part))
+		}
+	}
 	if c := s.Traffic.Connect; c != nil {
-		shorter := *c
-		shorter.Duration = shareOf(c.Duration, trafficShare)
-		s.Traffic.Connect = &shorter
-		what = append(what, fmt.Sprintf("connects for %v", shorter.Duration))
+		its := *c
+		s.Traffic.Connect = &its
+		shorter(&its.Duration, trafficShare, "connects")
 	}
 	if h := s.Traffic.HTTP; h != nil {
-		shorter := *h
-		shorter.Duration = shareOf(h.Duration, trafficShare)
-		s.Traffic.HTTP = &shorter
-		what = append(what, fmt.Sprintf("requests for %v", shorter.Duration))
+		its := *h
+		s.Traffic.HTTP = &its
+		shorter(&its.Duration, trafficShare, "requests")
 	}
 	if c := s.Churn; c != nil {
-		shorter := *c
-		shorter.Duration = shareOf(c.Duration, churnShare)
-		s.Churn = &shorter
-		what = append(what, fmt.Sprintf("changes for %v", shorter.Duration))
+		its := *c
+		s.Churn = &its
+		shorter(&its.Duration, churnShare, "changes")
 	}
 	if len(what) == 0 {
 		return nil
@@ -95,9 +99,12 @@ func shorten(s *scenarios.Scenario) (said []string) {
 	return []string{fmt.Sprintf("%s %s: with the instruction clock little is left to chance (windows=full has all of it)", s.Name, strings.Join(what, ", "))}
 }
 
-// shareOf is a share of a duration, unless that is very short.
+// shareOf is a share of a duration, in tenths of a second, unless that is very
+// short.
 func shareOf(d scenarios.Duration, share int) scenarios.Duration {
-	return max(d/scenarios.Duration(share), min(d, shortestShare))
+	const tenth = 100 * time.Millisecond
+	part := (d.Std() / time.Duration(share)).Round(tenth)
+	return max(scenarios.Duration(part), min(d, shortestShare))
 }
 
 // servicesIn lists the numbers of Services of points.

@@ -65,9 +65,10 @@ func TestTakeEnd(t *testing.T) {
 	}{
 		{name: "well", file: `{}`, want: failure.OK},
 		{name: "stopped", file: `{"code":4,"text":"3 trials in a row failed","hint":"logs"}`, want: failure.Invalid},
-		{name: "usage", code: 2, want: failure.Usage},
+		{name: "usage", file: `{"code":2,"text":"no such mode"}`, want: failure.Usage},
+		{name: "panic", code: 2, want: failure.Environment},
 		{name: "crash", failed: crashed, want: failure.Environment},
-		{name: "silent", want: failure.Internal},
+		{name: "silent", want: failure.Environment},
 		{name: "damaged", file: `{`, want: failure.Internal},
 	} {
 		t.Run(c.name, func(t *testing.T) {

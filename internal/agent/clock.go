@@ -11,8 +11,8 @@ var start = newMoment()
 
 // Now returns CLOCK_MONOTONIC in nanoseconds: the one clock that all
 // processes and network namespaces of a machine share and nothing steps. It is
-// read through the Go runtime, which needs no system call: a tenth of the cost,
-// several times a connection.
+// read through the Go runtime, which needs no system call on most machines: a
+// tenth of the cost, several times a connection.
 func Now() int64 { return start.at + int64(time.Since(start.here)) }
 
 // moment is a point in time by the Go runtime, and in ns of CLOCK_MONOTONIC.

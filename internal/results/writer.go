@@ -228,3 +228,9 @@ func Finish(dir string, at time.Time, interrupted string) error {
 	}
 	return (&Writer{dir: dir, run: d.Run}).Finish(at, interrupted)
 }
+
+// Exists reports whether there is a run in dir, readable or not.
+func Exists(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, runFile))
+	return err == nil
+}

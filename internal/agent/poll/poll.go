@@ -122,8 +122,8 @@ func (p *Poller) Wait(until int64) ([]Event, error) {
 // wait is epoll_wait without the knowledge of the Go scheduler, which would take
 // what it knows to be waiting away from its processor and bring it back with
 // every socket: a dozen switches between threads for each connection, in the
-// middle of what is measured. It interrupts the call when it needs the thread,
-// and every 10 ms, as it takes it for a computation.
+// middle of what is measured. It interrupts the call with a signal when it needs
+// the thread, and every 10 ms, as it takes it for a computation.
 func (p *Poller) wait(timeout int) (int, error) {
 	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), uintptr(timeout), 0, 0)
 	if e != 0 {
