@@ -218,7 +218,8 @@ func TestDivide(t *testing.T) {
 	if err != nil || len(parts) != 9 || atATime != 3 {
 		t.Errorf("instructions: %v, %d at a time, %v", parts, atATime, err)
 	}
-	if seedOf(1, parts[0]) == seedOf(1, parts[3]) || seedOf(1, parts[0]) != seedOf(1, parts[0]) {
+	again := *parts[0]
+	if seedOf(1, parts[0]) == seedOf(1, parts[3]) || seedOf(1, parts[0]) != seedOf(1, &again) {
 		t.Error("the seed of a machine is not that of its part")
 	}
 }
