@@ -20,9 +20,9 @@ import (
 	"svcbench/internal/results"
 )
 
-// failuresInARow is how many trials may fail one after the other before the
+// FailuresInARow is how many trials may fail one after the other before the
 // run is given up: then it is not the trials.
-const failuresInARow = 3
+const FailuresInARow = 3
 
 // Options say how a plan is run.
 type Options struct {
@@ -47,10 +47,10 @@ type Options struct {
 }
 
 // Run measures every trial of the plan, or of a part of it, one at a time, and
-// stores each in the run directory as soon as it is over. A trial that fails is stored with its
-// reason, and the run goes on; it stops when the environment is broken: when
-// trials cannot be stored, the disk is full, a trial fails with
-// failure.Environment, or failuresInARow trials fail one after the other.
+// stores each in the run directory as soon as it is over. A trial that fails is
+// stored with its reason, and the run goes on; it stops when the environment is
+// broken: when trials cannot be stored, the disk is full, a trial fails with
+// failure.Environment, or FailuresInARow trials fail one after the other.
 //
 // A population that a mode cannot program is a failure.Usage, before anything
 // has begun.
@@ -193,8 +193,8 @@ func (r *run) count(t *results.Trial, failed error, hint string) error {
 		return failure.New(failure.Environment, errors.New(headline(t.Error)), hint)
 	case errors.Is(failed, unix.ENOSPC), errors.Is(failed, unix.EDQUOT):
 		return failure.New(failure.Environment, errors.New(headline(t.Error)), "free some space (`df -h`), or choose other disks with TMPDIR and --out")
-	case r.inARow == failuresInARow:
-		return fmt.Errorf("%d trials in a row failed, the last because: %s", failuresInARow, headline(t.Error))
+	case r.inARow == FailuresInARow:
+		return fmt.Errorf("%d trials in a row failed, the last because: %s", FailuresInARow, headline(t.Error))
 	}
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 	"svcbench/internal/progress"
 	"svcbench/internal/results"
 	"svcbench/runners"
-	"svcbench/scenarios"
 )
 
 // planned is what "svcbench plan -o json" prints.
@@ -68,11 +67,7 @@ func supportOrAll(ctx context.Context, streams Streams) ([]clusters.Support, err
 		return tried, err
 	}
 	fmt.Fprintf(streams.Err, "! all modes are planned, whether they run here or not: %v\n", err)
-	var all []clusters.Support
-	for _, m := range scenarios.Modes() {
-		all = append(all, clusters.Support{Mode: m, Answer: clusters.Yes})
-	}
-	return all, nil
+	return anyMode(), nil
 }
 
 func printPlan(streams Streams, plan *runners.Plan, modes []clusters.Support) error {

@@ -41,10 +41,6 @@ type fleet struct {
 	underway int
 }
 
-// failuresInARow is how many trials of any machine may fail one after the other
-// before no other begins: then it is not the trials.
-const failuresInARow = 3
-
 // run measures parts in their order, and returns why it ended before the last
 // trial. Once a part has ended early no other begins.
 func (f *fleet) run(ctx context.Context, parts []*runners.Part) error {
@@ -136,7 +132,8 @@ func (f *fleet) expect(part *runners.Part, trials []results.PlannedTrial) {
 	}
 }
 
-// ended counts trials that fail one after the other.
+// ended counts trials that fail one after the other, of any machine: each of
+// them has too few to notice.
 func (f *fleet) ended(status results.Status) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,8 +141,8 @@ func (f *fleet) ended(status results.Status) {
 	if status == results.Complete {
 		f.inARow = 0
 	}
-	if f.inARow == failuresInARow && f.stopped == nil {
-		f.stopped = fmt.Errorf("%d trials in a row failed", failuresInARow)
+	if f.inARow == runners.FailuresInARow && f.stopped == nil {
+		f.stopped = fmt.Errorf("%d trials in a row failed", runners.FailuresInARow)
 	}
 }
 

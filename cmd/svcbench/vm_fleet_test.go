@@ -144,6 +144,35 @@ func TestFleetStops(t *testing.T) {
 	}
 }
 
+// TestFleetGivesUp begins no part once trials fail one after the other, or once
+// machines do not agree on what there is to measure.
+func TestFleetGivesUp(t *testing.T) {
+	for name, tell := range map[string]func(*relay, []results.PlannedTrial, *runners.Part){
+		"trials in a row failed": func(r *relay, plan []results.PlannedTrial, part *runners.Part) {
+			r.planned(plan)
+			for _, trial := range guestTrials(part) {
+				r.TrialStarted(trial, 1, 2)
+				r.TrialEnded(&results.Trial{ID: trial.ID, Status: results.Failed}, 0)
+			}
+		},
+		"plans other trials": func(r *relay, plan []results.PlannedTrial, part *runners.Part) { r.planned(plan[part.Block-1:]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, booted := t.TempDir(), 0
+			parts, plan := testParts()
+			fleet := newTestFleet(t, &page{}, dir, func(_ context.Context, part *runners.Part, job vm.Job) (int, error) {
+				booted++
+				tell(&relay{to: job.Stdout}, plan, part)
+				return 0, os.WriteFile(filepath.Join(dir, endFile(part)), []byte("{}"), 0o644)
+			})
+			fleet.atATime = 1
+			if err := fleet.run(t.Context(), parts); err == nil || !strings.Contains(err.Error(), name) || booted != 2 {
+				t.Errorf("%d machines, %v", booted, err)
+			}
+		})
+	}
+}
+
 // TestEndRun sees how a run that machines have filled is finished.
 func TestEndRun(t *testing.T) {
 	crashed := failure.New(failure.Environment, errors.New("the VM crashed"), "")
