@@ -88,7 +88,7 @@ func extend(c *chart.Chart) {
 func churnFigure(s *sheet) (*figure, error) {
 	f := &figure{
 		ID: s.id("churn"), Title: "Connections while endpoints change", Wide: true,
-		Reading: "New connections to Services drawn at random while the population is churned, in one block. Ticks at the bottom are API writes. " +
+		Reading: "New connections to Services all over the rules while the population is churned, in one block. Ticks at the bottom are API writes. " +
 			"The grey line is the median of each interval, the coloured one its slowest connection; spikes after ticks are the price of programming the rules. " +
 			"Connections that failed or timed out are not drawn; the table counts them. All panels have the same axes.",
 		Table: table{Head: []string{"where", "mode", "p50 of all blocks", "p99 of all blocks", "slowest", "connections", "failed or timed out", "API writes"}},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"svcbench/clusters"
@@ -15,7 +14,7 @@ import (
 	"svcbench/scenarios"
 )
 
-// The mix of connections: of ten, six go to Services drawn at random, which
+// The mix of connections: of ten, six go to Services all over the rules, which
 // are the headline, one to each position in the rules and one to pods.
 const (
 	weightAll      = 6
@@ -76,9 +75,8 @@ func (f *inFlight) mix() (targets []connect.Target, mix []connect.Share) {
 	return targets, mix
 }
 
-// serviceAddrs returns where Services answer, by their cluster IPs and in
-// their order: drawn from that, they are as much the same in every mode as the
-// positions allow.
+// serviceAddrs returns where Services answer, which are given by their cluster
+// IPs, in the order given.
 func (f *inFlight) serviceAddrs(ips []netip.Addr) []netip.AddrPort {
 	addrs := make([]netip.AddrPort, 0, len(ips))
 	for _, ip := range ips {
@@ -86,7 +84,6 @@ func (f *inFlight) serviceAddrs(ips []netip.Addr) []netip.AddrPort {
 			addrs = append(addrs, f.population.Addr(i))
 		}
 	}
-	slices.SortFunc(addrs, netip.AddrPort.Compare)
 	return addrs
 }
 

@@ -39,16 +39,17 @@ func httpTraffic(kind scenarios.ConnectionKind) func(context.Context, *inFlight)
 	}
 }
 
-// requested returns the Services that get requests, the same in every mode:
-// with a new connection each all of them, over kept connections as many as the
-// warm-up can open connections to, at most keptServices.
+// requested returns the Services that get requests: with a new connection each
+// those that connections go to, in the order of the rules; over kept
+// connections, of which only the first packet meets a rule, the same in every
+// mode, as many as the warm-up can open connections to, at most keptServices.
 func (f *inFlight) requested(kept bool) []netip.AddrPort {
-	n := f.population.Services()
-	chosen := f.random("requested").Perm(n)
-	if kept {
-		h := f.trial.scenario.Traffic.HTTP
-		chosen = chosen[:min(n, keptServices, max(1, counted(h.Rate, h.Warmup.Std())))]
+	if !kept {
+		return f.serviceAddrs(f.classes.All)
 	}
+	n, h := f.population.Services(), f.trial.scenario.Traffic.HTTP
+	chosen := f.random("requested").Perm(n)
+	chosen = chosen[:min(n, keptServices, max(1, counted(h.Rate, h.Warmup.Std())))]
 	addrs := make([]netip.AddrPort, len(chosen))
 	for at, i := range chosen {
 		addrs[at] = f.population.Addr(i)

@@ -70,8 +70,9 @@ churn: {kind: replace-endpoints, rate: 20, duration: 500ms, timeout: 5s}
 	p := &fakeProvider{prepare: func(c *fakeCluster) {
 		c.inNamespace()
 		c.httpSays(func(s httpload.Spec) {
-			// The warm-up has ten requests, so ten connections to keep.
-			if want := map[bool]int{true: 10, false: 40}[s.KeepAlive]; len(s.Targets) != want || s.Rate != 200 {
+			// The warm-up has ten requests, so ten connections to keep; six
+			// of the Services are those of positions.
+			if want := map[bool]int{true: 10, false: 34}[s.KeepAlive]; len(s.Targets) != want || s.Rate != 200 {
 				t.Errorf("%d targets at %d/s, kept %v; want %d", len(s.Targets), s.Rate, s.KeepAlive, want)
 			}
 		})

@@ -102,10 +102,10 @@ type Histogram struct {
 	// Metric is the dotted name without a percentile: "path", "connect",
 	// "connect.syscall", "connect.lag", "http.keepalive", "http.new", ...
 	Metric string `json:"metric"`
-	// Class tells apart the targets: "all" is the headline (Services drawn
-	// at random), "first", "middle", "last" are positions in the proxy's
-	// rules, "d01".."d10" are tenths of the rule order, "direct" is a pod
-	// IP without a Service.
+	// Class tells apart the targets: "first", "middle", "last" are Services
+	// at these positions in the proxy's rules, "all", the headline, the
+	// rest, "d01".."d10" are tenths of the rule order, "direct" is a pod IP
+	// without a Service.
 	Class string `json:"class"`
 	// HDR is the histogram in HdrHistogram's V2 compressed base64 encoding.
 	HDR string `json:"hdr"`

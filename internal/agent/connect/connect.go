@@ -46,7 +46,7 @@ type Spec struct {
 	// slow. With a time-out below, lost packets are all censored, as those
 	// of UDP are with any.
 	Timeout time.Duration `json:"timeout"`
-	// Seed decides the order of classes and which target of a class is met.
+	// Seed decides the order of classes and at which target of each to begin.
 	Seed uint64 `json:"seed"`
 	// BinWidth is the resolution of Result.Bins; zero means no bins.
 	BinWidth time.Duration `json:"binWidth,omitempty"`
@@ -61,7 +61,8 @@ type Target struct {
 
 // Share is the part of a class in the mix: in every cycle, which is as long as
 // the sum of all weights, Weight connections go to the class, in an order that
-// is shuffled anew each cycle, each to a target of the class drawn at random.
+// is shuffled anew each cycle. The connections of a class are spread evenly over
+// its targets in the order given, see package spread.
 type Share struct {
 	Class  string `json:"class"`
 	Weight int    `json:"weight"`

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"svcbench/internal/agent/spread"
 )
 
 // The limits of a Spec. An attempt takes 40 bytes, so that the most attempts
@@ -87,8 +89,10 @@ func (s schedule) within(d time.Duration) int {
 func (s Spec) plan() []attempt {
 	random := rand.New(rand.NewPCG(s.Seed, 0))
 	members := make([][]int32, len(s.Mix)) // indexes of targets, by class
-	var cycle []int                        // classes
+	places := make([]spread.Sequence, len(s.Mix))
+	var cycle []int // classes
 	for c, share := range s.Mix {
+		places[c] = spread.New(random.Uint64())
 		for i, t := range s.Targets {
 			if t.Class == share.Class {
 				members[c] = append(members[c], int32(i))
@@ -105,7 +109,7 @@ func (s Spec) plan() []attempt {
 			random.Shuffle(len(cycle), func(i, j int) { cycle[i], cycle[j] = cycle[j], cycle[i] })
 		}
 		of := members[cycle[at]]
-		attempts[i].target = of[random.IntN(len(of))]
+		attempts[i].target = of[places[cycle[at]].Next(len(of))]
 	}
 	return attempts
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -20,6 +19,7 @@ import (
 
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/errkind"
+	"svcbench/internal/agent/spread"
 )
 
 const (
@@ -133,27 +133,27 @@ func judge(resp *http.Response, size int) string {
 	return ""
 }
 
-// draw returns a targeter that names every target once, in shuffled order, and
-// then any at random. Workers call it in about the order of their requests.
-func draw(targets []netip.AddrPort, seed uint64) vegeta.Targeter {
-	urls := make([]string, len(targets))
-	for i, t := range targets {
+// targeter returns what names the target of each request. Workers call it in
+// about the order of their requests.
+func (s Spec) targeter() vegeta.Targeter {
+	urls := make([]string, len(s.Targets))
+	for i, t := range s.Targets {
 		urls[i] = "http://" + t.String() + "/"
 	}
-	random := rand.New(rand.NewPCG(seed, 0))
-	random.Shuffle(len(urls), func(i, j int) { urls[i], urls[j] = urls[j], urls[i] })
+	place, turn := spread.New(s.Seed), int(s.Seed%uint64(len(urls)))
+	next := func() int {
+		if !s.KeepAlive {
+			return place.Next(len(urls))
+		}
+		turn = (turn + 1) % len(urls)
+		return turn
+	}
 	var mu sync.Mutex
-	first := 0
 	return func(t *vegeta.Target) error {
 		mu.Lock()
 		defer mu.Unlock()
 		t.Method = http.MethodGet
-		if first < len(urls) {
-			t.URL = urls[first]
-			first++
-		} else {
-			t.URL = urls[random.IntN(len(urls))]
-		}
+		t.URL = urls[next()]
 		return nil
 	}
 }

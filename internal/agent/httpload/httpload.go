@@ -41,9 +41,9 @@ const (
 // Spec says what to ask and how often.
 type Spec struct {
 	// Targets must be backends of svcbench (see package backend), directly
-	// or behind a Service. Each is asked once, in shuffled order, before they
-	// are drawn at random: a warm-up that is long enough opens all
-	// connections that are to be kept.
+	// or behind a Service. Over kept connections they are asked in turn, so
+	// that a warm-up that is long enough opens all of them. Otherwise requests
+	// are spread evenly over the targets in the order given, see package spread.
 	Targets []netip.AddrPort `json:"targets"`
 	// Rate is in requests per second.
 	Rate int `json:"rate"`
@@ -56,7 +56,7 @@ type Spec struct {
 	// KeepAlive keeps connections between requests, at least one to each
 	// target; otherwise every request opens one.
 	KeepAlive bool `json:"keepAlive,omitempty"`
-	// Seed decides which target is asked when.
+	// Seed decides at which target to begin.
 	Seed uint64 `json:"seed"`
 	// Workers is how many requests may be under way at once; zero means
 	// DefaultWorkers.

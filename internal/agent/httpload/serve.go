@@ -80,7 +80,7 @@ func attack(ctx context.Context, spec Spec, p *pacer, c *client) <-chan *vegeta.
 		}),
 	)
 	context.AfterFunc(ctx, func() { attacker.Stop() })
-	return attacker.Attack(draw(spec.Targets, spec.Seed), p, 0, "")
+	return attacker.Attack(spec.targeter(), p, 0, "")
 }
 
 // tally is a Result that is being counted.
