@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -197,29 +195,8 @@ func (c *cluster) registerNode(ctx context.Context) error {
 
 // verifyPods makes sure that pods at both ends of the range answer the client.
 func (c *cluster) verifyPods(ctx context.Context) error {
-	port := uint16(backend.DefaultPort)
-	if len(c.config.Ports) > 0 {
-		port = c.config.Ports[0]
-	}
-	last := podRange.Addr().As4()
-	for i := range last { // the highest address of the range
-		last[i] |= ^maskOf(podRange)[i]
-	}
-	spec := verify.Spec{Timeout: 10 * time.Second}
-	for _, ip := range []netip.Addr{podRange.Addr().Next(), netip.AddrFrom4(last).Prev()} {
-		spec.Targets = append(spec.Targets, verify.Target{ID: "pod " + ip.String(), Addr: netip.AddrPortFrom(ip, port), Want: []netip.Addr{ip}})
-	}
-	result, err := verify.Run(ctx, c.Place(clusters.AtClient), spec)
-	if err != nil {
-		return err
-	}
-	if !result.Converged() {
-		return errors.New(result.Reason())
-	}
-	return nil
+	return verify.Ends(ctx, c.Place(clusters.AtClient), podRange, backend.Spec{Ports: c.config.Ports}.First())
 }
-
-func maskOf(p netip.Prefix) []byte { return ipNet(p).Mask }
 
 func (c *cluster) log(name string) string { return filepath.Join(c.config.LogDir, name+".log") }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -29,6 +30,32 @@ func agents() map[string]func(context.Context, *agent.Conn) error {
 		verify.Name:   verify.Serve,
 		watch.Name:    watch.Serve,
 	}
+}
+
+// newAgentPod is what a pod of agents runs: it does nothing until it is ended.
+func newAgentPod() *cobra.Command {
+	var answer string
+	cmd := &cobra.Command{
+		Use:    "agent-pod",
+		Short:  "Wait in a pod for agents to be started",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if answer != "" {
+				pods, err := netip.ParsePrefix(answer)
+				if err != nil {
+					return fmt.Errorf("read --answer: %w", err)
+				}
+				if err := backend.Take(pods); err != nil {
+					return err
+				}
+			}
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&answer, "answer", "", "range of addresses that belong to the pod")
+	return cmd
 }
 
 func newAgent(streams Streams) *cobra.Command {

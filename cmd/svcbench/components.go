@@ -36,7 +36,7 @@ are expected in the folder of --use too.`,
 		}
 		return showComponents(cmd, streams, store, output.value)
 	}
-	cmd.AddCommand(newComponentsBuild(streams, p))
+	cmd.AddCommand(newComponentsBuild(streams, p), newComponentsNodeImage(streams, p))
 	return cmd
 }
 
@@ -97,7 +97,7 @@ func showComponents(cmd *cobra.Command, streams Streams, store *components.Store
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, s.Version, s.State, size, took, s.Path)
 		for _, remark := range []string{s.Because, s.Warning} {
-			if remark != "" {
+			if remark != "" && (s.For == components.Local || s.State != components.Missing) {
 				remarks = append(remarks, s.Name+": "+remark)
 			}
 		}

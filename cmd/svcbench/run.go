@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"svcbench/clusters"
+	"svcbench/clusters/kind"
 	"svcbench/clusters/local"
 	"svcbench/clusters/vm"
 	"svcbench/internal/environment"
@@ -51,7 +53,7 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 	r := &running{
 		choose:   addChoosing(cmd),
 		showing:  addProgress(cmd),
-		provider: addChoice(cmd, "provider", "", "what makes the clusters", local.Name),
+		provider: addChoice(cmd, "cluster", "", "what makes the clusters", local.Name, kind.Name),
 		out:      addOut(cmd),
 	}
 	addUse(cmd, &r.programs, "components")
@@ -100,7 +102,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	}
 	display := r.showing.display(streams)
 	defer display.Close()
-	modes, err := support(ctx)
+	provider, modes, err := r.makers(ctx, display)
 	if err != nil {
 		return none, err
 	}
@@ -111,9 +113,10 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	tellOmissions(streams, plan)
 	tellAdvice(streams, plan, modes)
 	tellVM(streams, plan, modes, vm.Available())
-	provider, err := r.programs.provider(ctx, display, plan.Included()...)
-	if err != nil {
-		return none, err
+	if provider == nil {
+		if provider, err = r.programs.provider(ctx, display, plan.Included()...); err != nil {
+			return none, err
+		}
 	}
 	env, err := environment.Capture(ctx, environment.WithBuild(version, commit))
 	if err != nil {
@@ -127,6 +130,22 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	watcher := newWatcher(ctx, display, 1)
 	watcher.expect(plan.Results())
 	return runners.Run(ctx, provider, plan, runners.Options{Dir: dir, Command: command, Environment: env, Observer: watcher.lane()})
+}
+
+// makers returns the provider and which modes it can run. That of local clusters
+// is nil as long as the modes of the run are not known, which decide what has to
+// be built for it.
+func (r *running) makers(ctx context.Context, display progress.Display) (clusters.Provider, []clusters.Support, error) {
+	if r.provider.value == local.Name {
+		modes, err := support(ctx)
+		return nil, modes, err
+	}
+	p, err := r.programs.kindProvider(ctx, display)
+	if err != nil {
+		return nil, nil, err
+	}
+	modes, err := p.Modes(ctx)
+	return p, modes, err
 }
 
 // cleanLeftovers removes what killed runs have left behind, and says so.
@@ -156,7 +175,7 @@ func commandLine(cmd *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, shellWord(arg))
 	}
-	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "provider", "components", "vm"} {
+	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "cluster", "components", "vm"} {
 		flag := cmd.Flags().Lookup(name)
 		switch {
 		case !flag.Changed:

@@ -179,7 +179,7 @@ func TestUseDirAssets(t *testing.T) {
 func TestOnlyWhatIsWanted(t *testing.T) {
 	s, stub := assetStore(t)
 	big := tinyModule()
-	big.name, big.programs = "big", []program{{"big-agent", "example.test/big/daemon"}}
+	big.name, big.programs = "big", []program{{name: "big-agent", pkg: "example.test/big/daemon"}}
 	s.modules = append(s.modules, big)
 	if _, err := s.Ensure(t.Context(), []string{"other"}, nil); err != nil {
 		t.Fatal(err)

@@ -174,7 +174,7 @@ func collect(ctx context.Context, work string, m module) (map[string]int64, erro
 			return nil, err
 		}
 		sizes[p.name] = info.Size()
-		version, err := versionOf(ctx, path)
+		version, err := versionOf(ctx, path, p.ask...)
 		if err != nil {
 			return nil, failure.New(failure.Environment, fmt.Errorf("the %s just built does not work: %w", p.name, err),
 				"the folder of components must allow execution (not mounted noexec); choose another with XDG_CACHE_HOME")

@@ -1,7 +1,7 @@
-// Package components finds or builds the real programs a local cluster is
-// made of: etcd, parts of Kubernetes and Cilium's agent. They are built from the Go module
-// proxy at pinned versions, once per version, into a folder of the user, and
-// shared by all runs.
+// Package components finds or builds the real programs that clusters are made
+// of: etcd, Kubernetes and Cilium's agent, and containerd for kind's nodes. They
+// are built from the Go module proxy at pinned versions, once per version, into a
+// folder of the user, and shared by all runs.
 package components
 
 import (
@@ -17,10 +17,16 @@ import (
 
 //go:generate cp ../../components/cilium/go.mod pins/cilium.mod
 //go:generate cp ../../components/cilium/go.sum pins/cilium.sum
+//go:generate cp ../../components/containerd/go.mod pins/containerd.mod
+//go:generate cp ../../components/containerd/go.sum pins/containerd.sum
 //go:generate cp ../../components/etcd/go.mod pins/etcd.mod
 //go:generate cp ../../components/etcd/go.sum pins/etcd.sum
+//go:generate cp ../../components/kind/go.mod pins/kind.mod
+//go:generate cp ../../components/kind/go.sum pins/kind.sum
 //go:generate cp ../../components/kubernetes/go.mod pins/kubernetes.mod
 //go:generate cp ../../components/kubernetes/go.sum pins/kubernetes.sum
+//go:generate cp ../../components/node/go.mod pins/node.mod
+//go:generate cp ../../components/node/go.sum pins/node.sum
 
 //go:embed pins
 var pins embed.FS
@@ -38,9 +44,35 @@ type Component struct {
 	// Assets are the names of the folders beside the program that it needs
 	// when it runs, such as BPF.
 	Assets []string `json:"assets,omitempty"`
+	// For says which clusters are made of it.
+	For Use `json:"for"`
+
+	ask []string // see program
 }
 
-// All lists the components in the order in which a cluster starts them.
+// VersionOf is the version of a component; empty if there is none of that name.
+func VersionOf(name string) string {
+	for _, c := range All() {
+		if c.Name == name {
+			return c.Version
+		}
+	}
+	return ""
+}
+
+// Use is what a component is for.
+type Use string
+
+// The uses.
+const (
+	// Local clusters are made of it; the images of kind's nodes too, of some.
+	Local Use = "local"
+	// NodeImage means that only the images of kind's nodes are.
+	NodeImage Use = "node image"
+)
+
+// All lists the components, those of local clusters first, in the order in which
+// a cluster starts them.
 func All() []Component {
 	var all []Component
 	for _, m := range pinned() {
@@ -57,26 +89,31 @@ type module struct {
 	version  string
 	mod, sum []byte
 	ldflags  []string
+	tags     []string
 	programs []program
 	assets   []asset // what all of its programs need when they run
+	use      Use
 }
 
 type program struct {
 	name string
 	pkg  string
+	// ask are the arguments with which it prints its version; nil means
+	// --version.
+	ask []string
 }
 
 // pinned returns the modules that components are built from.
 func pinned() []module {
 	etcd := pinnedModule("etcd", "go.etcd.io/etcd/server/v3")
-	etcd.programs = []program{{"etcd", etcd.path}} // its version is in its source
+	etcd.programs = []program{{name: "etcd", pkg: etcd.path}} // its version is in its source
 
 	kubernetes := pinnedModule("kubernetes", "k8s.io/kubernetes")
 	kubernetes.ldflags = append(kubernetes.ldflags, kubernetesVersion(kubernetes.version)...)
 	for _, name := range []string{"kube-apiserver", "kube-proxy"} {
-		kubernetes.programs = append(kubernetes.programs, program{name, kubernetes.path + "/cmd/" + name})
+		kubernetes.programs = append(kubernetes.programs, program{name: name, pkg: kubernetes.path + "/cmd/" + name})
 	}
-	return []module{etcd, kubernetes, pinnedCilium()}
+	return []module{etcd, kubernetes, pinnedCilium(), pinnedNode(), pinnedContainerd(), pinnedKind()}
 }
 
 // pinnedCilium is Cilium's agent, whose main package is called daemon, with
@@ -84,7 +121,7 @@ func pinned() []module {
 func pinnedCilium() module {
 	m := pinnedModule("cilium", "github.com/cilium/cilium")
 	m.ldflags = append(m.ldflags, ciliumVersion(m.version))
-	m.programs = []program{{"cilium-agent", m.path + "/daemon"}}
+	m.programs = []program{{name: "cilium-agent", pkg: m.path + "/daemon"}}
 	m.assets = []asset{
 		// Cilium's own installation leaves out the same.
 		{From: "bpf", To: BPF, LeaveOut: []string{"tests", "complexity-tests"}},
@@ -113,6 +150,7 @@ func pinnedModule(name, modulePath string) module {
 		mod:     mod,
 		sum:     sum,
 		ldflags: []string{"-s", "-w"}, // no debug information: half the size
+		use:     Local,
 	}
 }
 
@@ -158,7 +196,7 @@ func (m module) components() []Component {
 	}
 	var all []Component
 	for _, p := range m.programs {
-		all = append(all, Component{Name: p.name, Version: m.version, Module: m.path, Package: p.pkg, Assets: assets})
+		all = append(all, Component{Name: p.name, Version: m.version, Module: m.path, Package: p.pkg, Assets: assets, For: m.use, ask: p.ask})
 	}
 	return all
 }

@@ -45,7 +45,11 @@ func buildEnv() []string {
 
 // buildFlags are the flags of go build that decide what is built.
 func buildFlags(m module) []string {
-	return []string{"-trimpath", "-buildvcs=false", "-ldflags=" + strings.Join(m.ldflags, " ")}
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=" + strings.Join(m.ldflags, " ")}
+	if len(m.tags) > 0 {
+		flags = append(flags, "-tags="+strings.Join(m.tags, ","))
+	}
+	return flags
 }
 
 // version returns the version of Go that builds a module in dir, which

@@ -130,7 +130,7 @@ func (s *Store) givenStatus(ctx context.Context, c Component) Status {
 		}
 	}
 	status.Size = info.Size()
-	status.Found, err = versionOf(ctx, path)
+	status.Found, err = versionOf(ctx, path, c.ask...)
 	if _, ran := errors.AsType[*exec.ExitError](err); err != nil && !ran {
 		status.Because = err.Error()
 		return status
@@ -170,17 +170,21 @@ func (s *Store) givenProgram(ctx context.Context, name string) (string, error) {
 // versionPattern finds a semantic version in what programs print.
 var versionPattern = regexp.MustCompile(`\bv?([0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?)`)
 
-// versionOf runs a program with --version and returns the first version it
-// prints, with a leading v, or the empty string. The error is an
-// exec.ExitError where the program ran but failed.
-func versionOf(ctx context.Context, path string) (string, error) {
+// versionOf runs a program with what makes it print its version, --version if
+// nothing is said, and returns the first version it prints, with a leading v, or
+// the empty string. The error is an exec.ExitError where the program ran but
+// failed.
+func versionOf(ctx context.Context, path string, ask ...string) (string, error) {
+	if len(ask) == 0 {
+		ask = []string{"--version"}
+	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd := exec.CommandContext(ctx, path, ask...)
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s --version: %w", path, err)
+		return "", fmt.Errorf("%s %s: %w", path, strings.Join(ask, " "), err)
 	}
 	found := versionPattern.FindSubmatch(out)
 	if found == nil {

@@ -96,8 +96,8 @@ type Event struct {
 	Detail string
 }
 
-// Ensure returns the paths of the named programs, all of them when none is
-// named, and builds those that are missing or were built differently from
+// Ensure returns the paths of the named programs, of all that local clusters
+// need when none is named, and builds those that are missing or were built differently from
 // how this svcbench builds them. It calls report, which may be nil, about
 // once a second and at every step, from one goroutine at a time. When ctx ends,
 // so does the build; nothing that is half built is ever used. Folders that a
@@ -138,8 +138,9 @@ func (s *Store) Ensure(ctx context.Context, names []string, report func(Event)) 
 func (s *Store) wanted(names []string) ([]module, []string, error) {
 	var modules []module
 	var known []string
+	all := len(names) == 0
 	for _, m := range s.modules {
-		wanted := len(names) == 0
+		wanted := all && m.use == Local
 		for _, p := range m.programs {
 			known = append(known, p.name)
 			wanted = wanted || slices.Contains(names, p.name)
@@ -147,15 +148,17 @@ func (s *Store) wanted(names []string) ([]module, []string, error) {
 		if wanted {
 			modules = append(modules, m)
 		}
+		for _, p := range m.programs {
+			if all && wanted {
+				names = append(names, p.name)
+			}
+		}
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return nil, nil, failure.New(failure.Usage, fmt.Errorf("unknown component %q", name),
 				"components are "+strings.Join(known, ", "))
 		}
-	}
-	if len(names) == 0 {
-		names = known
 	}
 	return modules, names, nil
 }

@@ -47,9 +47,10 @@ func tinyModule() module {
 		version: "v1.2.3",
 		mod:     []byte("module svcbench/components/tiny\n"),
 		programs: []program{
-			{"tiny-server", "example.test/tiny/v3"},
-			{"other", "example.test/tiny/cmd/other"},
+			{name: "tiny-server", pkg: "example.test/tiny/v3"},
+			{name: "other", pkg: "example.test/tiny/cmd/other"},
 		},
+		use: Local,
 	}
 }
 
@@ -303,9 +304,9 @@ func main() { _, _ = os.Stdout.WriteString("tiny " + version + "\n") }
 		name: "tiny", path: "example.test/tiny", version: "v1.2.3",
 		mod: []byte("module svcbench/components/tiny\n\ngo 1.26.0\n\nrequire example.test/tiny v1.2.3\n\n" +
 			"replace example.test/tiny => " + source + "\n"),
-		ldflags:  []string{"-s", "-w", "-X main.version=v1.2.3"},
-		programs: []program{{"tiny-server", "example.test/tiny"}},
-		assets:   []asset{{From: ".", To: "source", LeaveOut: []string{"*.go", "go.*"}}},
+		ldflags: []string{"-s", "-w", "-X main.version=v1.2.3"},
+		use:     Local, programs: []program{{name: "tiny-server", pkg: "example.test/tiny"}},
+		assets: []asset{{From: ".", To: "source", LeaveOut: []string{"*.go", "go.*"}}},
 	}
 	t.Setenv("GOFLAGS", "-mod=vendor") // the user's flags do not matter
 	s := &Store{dir: filepath.Join(t.TempDir(), "store"), modules: []module{m}}

@@ -27,6 +27,14 @@ type Spec struct {
 	Ports []uint16 `json:"ports,omitempty"`
 }
 
+// First is the first port that answers.
+func (s Spec) First() uint16 {
+	if len(s.Ports) == 0 {
+		return DefaultPort
+	}
+	return s.Ports[0]
+}
+
 // The talk: the runner sends a Spec, the agent answers listening once all
 // ports are open; then each change of the runner gets one changed, in order.
 // The agent ends when the runner closes its end.

@@ -1,0 +1,88 @@
+package kind
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"svcbench/clusters"
+)
+
+// namespace holds the pods of svcbench.
+const namespace = "svcbench"
+
+// pod is a pod in which agents run.
+type pod struct {
+	name, node string
+	ip         netip.Addr
+}
+
+// startPods starts the client and the backend, each on a node of its own where
+// there are two, and waits until they have an address.
+func (c *cluster) startPods(ctx context.Context) error {
+	_, err := c.api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	for at, p := range c.pods {
+		if _, err := c.api.CoreV1().Pods(namespace).Create(ctx, c.specOf(at, p), metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("create pod %s: %w", p.name, err)
+		}
+	}
+	for at, p := range c.pods {
+		err := poll(ctx, "pod "+p.name, func(ctx context.Context) (bool, error) {
+			found, err := c.api.CoreV1().Pods(namespace).Get(ctx, p.name, metav1.GetOptions{})
+			if err != nil || found.Status.Phase != corev1.PodRunning {
+				return false, err
+			}
+			p.ip, err = netip.ParseAddr(found.Status.PodIP)
+			return err == nil, err
+		})
+		if err != nil {
+			return err
+		}
+		c.pods[at] = p
+	}
+	return nil
+}
+
+// placePods says on which nodes the pods are. The proxy under test is that of the
+// client's node.
+func (c *cluster) placePods() {
+	client, backend := c.name+"-control-plane", c.name+"-control-plane"
+	if c.workers > 0 {
+		client = c.name + "-worker"
+	}
+	if c.workers > 1 {
+		backend = c.name + "-worker2"
+	}
+	c.pods = map[clusters.At]pod{
+		clusters.AtClient:  {name: "client", node: client},
+		clusters.AtBackend: {name: "backend", node: backend},
+	}
+}
+
+// specOf is the pod at a place. It does nothing by itself: agents are started in
+// it as they are needed.
+func (c *cluster) specOf(at clusters.At, p pod) *corev1.Pod {
+	grace, token := int64(0), false
+	command := []string{agentPath, "agent-pod"}
+	if at == clusters.AtBackend {
+		command = append(command, "--answer", podRange.String())
+	}
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: p.name, Labels: map[string]string{"app": "svcbench", "place": string(at)}},
+		Spec: corev1.PodSpec{
+			NodeName: p.node, RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &grace,
+			AutomountServiceAccountToken: &token,
+			Tolerations:                  []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+			Containers: []corev1.Container{{
+				Name: "agents", Image: c.agentImage, ImagePullPolicy: corev1.PullNever, Command: command,
+				SecurityContext: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN"}}},
+			}},
+		},
+	}
+}

@@ -1,0 +1,171 @@
+// Package kind makes clusters of containers with kind: real nodes with kubelet,
+// containerd and pods, and kube-proxy as kubeadm deploys it. It does not touch
+// the user's kubeconfig.
+package kind
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+
+	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+	kindlog "sigs.k8s.io/kind/pkg/log"
+
+	"svcbench/clusters"
+	"svcbench/clusters/modes"
+	"svcbench/scenarios"
+)
+
+// Name is the provider's name.
+const Name = "kind"
+
+// prefix begins the names of all clusters of svcbench.
+const prefix = "svcbench-"
+
+// Options configure a Provider.
+type Options struct {
+	// Image is the image of nodes, which the container engine has.
+	Image string
+	// Workers is how many nodes there are beside the control plane's.
+	Workers int
+	// Agent is the program that runs as "PROGRAM agent NAME" at the places;
+	// empty means the running one.
+	Agent string
+	// Versions are those of the parts of a node, by name.
+	Versions map[string]string
+}
+
+// Provider makes kind clusters.
+type Provider struct{ options Options }
+
+var _ clusters.Provider = (*Provider)(nil)
+
+// New returns a Provider.
+func New(o Options) *Provider { return &Provider{options: o} }
+
+// Name returns "kind".
+func (p *Provider) Name() string { return Name }
+
+// Versions returns the versions of the parts of a node.
+func (p *Provider) Versions(ctx context.Context) (map[string]string, error) {
+	versions := maps.Clone(p.options.Versions)
+	if versions == nil {
+		versions = map[string]string{}
+	}
+	versions["node image"] = p.options.Image
+	return versions, context.Cause(ctx)
+}
+
+// Facts describes what decides results here.
+func (p *Provider) Facts() map[string]string {
+	return map[string]string{
+		"network":      fmt.Sprintf("1 control-plane and %d worker nodes in containers, joined by a bridge; client and backends are pods on different nodes where there are two", p.options.Workers),
+		"endpoints":    "every pod IP is answered by one pod (AnyIP)",
+		"client":       "a pod by its address: kube-proxy does not masquerade its traffic to cluster IPs (detectLocalMode ClusterCIDR)",
+		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
+		"controlPlane": "shares the processors with what is measured",
+		"nodeImage":    p.options.Image,
+	}
+}
+
+// Modes tries every mode in a container with the image of nodes.
+func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) {
+	e, err := findEngine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, err := newName()
+	if err != nil {
+		return nil, err
+	}
+	owned, err := newClaim(id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, owned.release()) }()
+	name := id + trialSuffix
+	if _, err := e.run(ctx, "run", "--detach", "--rm", "--privileged", "--network=none", "--name="+name,
+		"--label="+label, "--entrypoint=sleep", p.options.Image, "infinity"); err != nil {
+		return nil, fmt.Errorf("start a container to try modes in: %w", err)
+	}
+	defer func() {
+		_, removed := e.run(context.WithoutCancel(ctx), "rm", "--force", "--volumes", name)
+		err = errors.Join(err, removed)
+	}()
+	var all []clusters.Support
+	for _, m := range modes.All() {
+		s := clusters.Support{Mode: m.Name(), Advice: m.Advice(), Answer: clusters.No, Because: "kind clusters of this version run the modes of kube-proxy"}
+		if m.Binary() == "kube-proxy" {
+			s.Answer, s.Because = m.Probe(ctx, node{engine: e, name: name})
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// The container in which modes are tried: it is not kind's.
+const (
+	trialSuffix = "-trial"
+	label       = "svcbench=trial"
+)
+
+// workOf is the folder with the files of a cluster.
+func workOf(name string) string { return filepath.Join(os.TempDir(), name) }
+
+// newName returns a name for a cluster that no other has.
+func newName() (string, error) {
+	b := make([]byte, 4)
+	if _, err := rand.Read(b); err != nil {
+		return "", err
+	}
+	return prefix + hex.EncodeToString(b), nil
+}
+
+// Start brings up a cluster.
+func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ clusters.Cluster, err error) {
+	fail := func(err error) error { return fmt.Errorf("start kind cluster %s: %w", config.Name, err) }
+	mode := modes.Of(config.Mode)
+	if mode == nil || config.Mode == scenarios.EBPF {
+		return nil, fail(fmt.Errorf("mode %q does not run in kind clusters", config.Mode))
+	}
+	e, err := findEngine(ctx)
+	if err != nil {
+		return nil, fail(err)
+	}
+	c := &cluster{
+		config: config, mode: mode, engine: e, image: p.options.Image, workers: p.options.Workers, self: p.options.Agent,
+		kind: kindcluster.NewProvider(e.option, kindcluster.ProviderWithLogger(kindlog.NoopLogger{})),
+		died: make(chan struct{}), over: make(chan struct{}),
+	}
+	if c.self == "" {
+		if c.self, err = os.Executable(); err != nil {
+			return nil, fail(err)
+		}
+	}
+	if c.name, err = newName(); err != nil {
+		return nil, fail(err)
+	}
+	c.placePods()
+	if c.claim, err = newClaim(c.name); err != nil {
+		return nil, fail(err)
+	}
+	c.work = workOf(c.name)
+	if err := os.Mkdir(c.work, 0o700); err != nil {
+		return nil, errors.Join(fail(err), c.claim.release())
+	}
+	steps := append([]step{{"configure proxy", c.makeProxy}}, c.steps()...)
+	for _, s := range steps {
+		if err := s.do(ctx); err != nil {
+			return nil, errors.Join(fail(fmt.Errorf("%s: %w", s.what, err)), c.Close(context.WithoutCancel(ctx)))
+		}
+	}
+	return c, nil
+}
