@@ -59,11 +59,11 @@ func agentArchive(program, file string) (ref string, err error) {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
-	tag, err := name.NewTag("svcbench/agents:"+hex.EncodeToString(sum[:])[:12])
+	tag, err := name.NewTag("svcbench/agents:" + hex.EncodeToString(sum[:])[:12])
 	if err != nil {
 		return "", err
 	}
-	return tag.Name(), tarball.WriteToFile(file, tag, image)
+	return tag.String(), tarball.WriteToFile(file, tag, image)
 }
 
 // rootFS is what the image says of its layers.
@@ -102,21 +102,35 @@ func (c *cluster) loadAgents(ctx context.Context) (err error) {
 		return err
 	}
 	for _, n := range nodes {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		archive, err := os.Open(file)
-		if err != nil {
+		if err := c.load(ctx, n.String(), file); err != nil {
 			return err
-		}
-		err = nodeutils.LoadImageArchive(n, archive)
-		_ = archive.Close()
-		if err != nil {
-			return fmt.Errorf("load image of agents into %s: %w", n.String(), err)
 		}
 		if _, err := c.engine.run(ctx, "cp", c.self, n.String()+":"+agentPath); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// load brings an image to a node.
+func (c *cluster) load(ctx context.Context, node, file string) error {
+	nodes, err := c.kind.ListInternalNodes(c.name)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		if n.String() != node {
+			continue
+		}
+		archive, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer archive.Close()
+		if err := nodeutils.LoadImageArchive(n, archive); err != nil {
+			return fmt.Errorf("load image %s into %s: %w", filepath.Base(file), node, err)
+		}
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("cluster %s has no node %s", c.name, node)
 }

@@ -34,6 +34,7 @@ type cluster struct {
 	self    string // this program
 	work    string // a folder that goes with the cluster
 	claim   *claim
+	cilium  Cilium
 	bridged bool // the network of the nodes was made for this cluster
 
 	agentImage string
@@ -78,6 +79,7 @@ func (c *cluster) steps() []step {
 		{"look at network", c.lookAtNetwork},
 		{"start backends", c.startBackends},
 		{"verify pods by traffic", c.verifyPods},
+		{"prepare proxy", c.prepareProxy},
 	}
 }
 
@@ -117,6 +119,23 @@ func (c *cluster) keepLogs() error {
 	// It complains of programs that a node does not have; what it found is there.
 	_ = c.kind.CollectLogs(c.name, filepath.Join(c.config.LogDir, "nodes"))
 	return nil
+}
+
+// keepProxyLogs keeps what the kube-proxies have said, as far as it can be had.
+func (c *cluster) keepProxyLogs(ctx context.Context) {
+	if c.api == nil || c.proxy.pid == "" {
+		return
+	}
+	pods := c.api.CoreV1().Pods(metav1.NamespaceSystem)
+	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-proxy"})
+	if err != nil {
+		return
+	}
+	for _, p := range list.Items {
+		if text, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(ctx); err == nil {
+			_ = os.WriteFile(filepath.Join(c.config.LogDir, "kube-proxy-"+p.Spec.NodeName+".log"), text, 0o644)
+		}
+	}
 }
 
 func (c *cluster) kubeconfig() string { return filepath.Join(c.work, "kubeconfig") }
@@ -252,6 +271,7 @@ func (c *cluster) Close(ctx context.Context) error {
 	if c.backends != nil {
 		_ = c.backends.Close() // how it ends does not matter any more
 	}
+	c.keepProxyLogs(ctx)
 	deleted := make(chan error, 1)
 	go func() { deleted <- c.kind.Delete(c.name, c.kubeconfig()) }()
 	var err error

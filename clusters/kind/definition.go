@@ -29,7 +29,13 @@ var (
 // (see network.go), so that they are the same with every image and nothing but
 // the proxy under test has rules.
 func definition(mode scenarios.Mode, proxyConfig string, workers int) (*v1alpha4.Cluster, error) {
-	patches := []string{proxyConfig}
+	kubeProxy := v1alpha4.ProxyMode(mode)
+	var patches []string
+	if mode == scenarios.EBPF {
+		kubeProxy = "none"
+	} else {
+		patches = append(patches, proxyConfig)
+	}
 	for _, p := range []map[string]any{
 		{
 			"kind":       "InitConfiguration",
@@ -56,7 +62,7 @@ func definition(mode scenarios.Mode, proxyConfig string, workers int) (*v1alpha4
 	c := &v1alpha4.Cluster{
 		TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: "kind.x-k8s.io/v1alpha4"},
 		Networking: v1alpha4.Networking{
-			KubeProxyMode: v1alpha4.ProxyMode(mode), DisableDefaultCNI: true,
+			KubeProxyMode: kubeProxy, DisableDefaultCNI: true,
 			PodSubnet: realPods.String(), ServiceSubnet: serviceRange.String(),
 		},
 		KubeadmConfigPatches: patches,

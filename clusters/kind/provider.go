@@ -36,6 +36,8 @@ type Options struct {
 	// Agent is the program that runs as "PROGRAM agent NAME" at the places;
 	// empty means the running one.
 	Agent string
+	// Cilium is what mode ebpf runs; nil leaves the mode out.
+	Cilium *Cilium
 	// Versions are those of the parts of a node, by name.
 	Versions map[string]string
 }
@@ -99,9 +101,14 @@ func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) 
 	}()
 	var all []clusters.Support
 	for _, m := range modes.All() {
-		s := clusters.Support{Mode: m.Name(), Advice: m.Advice(), Answer: clusters.No, Because: "kind clusters of this version run the modes of kube-proxy"}
-		if m.Binary() == "kube-proxy" {
+		s := clusters.Support{Mode: m.Name(), Advice: m.Advice()}
+		switch {
+		case m.Name() != scenarios.EBPF:
 			s.Answer, s.Because = m.Probe(ctx, node{engine: e, name: name})
+		case p.options.Cilium == nil:
+			s.Answer, s.Because = clusters.NotInstalled, "there is no image of cilium-agent"
+		default:
+			s.Answer, s.Because = modes.ProbeKernel()
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -129,12 +136,26 @@ func newName() (string, error) {
 	return prefix + hex.EncodeToString(b), nil
 }
 
+var _ clusters.Limiter = (*Provider)(nil)
+
+// Fits asks the mode, and refuses what pods would need of the machine's cgroups.
+func (p *Provider) Fits(config clusters.Config) error {
+	mode := modes.Of(config.Mode)
+	if mode == nil {
+		return fmt.Errorf("unknown mode %q", config.Mode)
+	}
+	if config.Mode == scenarios.EBPF && config.Settings.EBPF.Datapath == scenarios.DatapathSocket {
+		return errors.New("mode ebpf with the datapath socket does not run in kind clusters: it runs in local ones")
+	}
+	return mode.Fits(config.Size)
+}
+
 // Start brings up a cluster.
 func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ clusters.Cluster, err error) {
 	fail := func(err error) error { return fmt.Errorf("start kind cluster %s: %w", config.Name, err) }
 	mode := modes.Of(config.Mode)
-	if mode == nil || config.Mode == scenarios.EBPF {
-		return nil, fail(fmt.Errorf("mode %q does not run in kind clusters", config.Mode))
+	if mode == nil {
+		return nil, fail(fmt.Errorf("unknown mode %q", config.Mode))
 	}
 	e, err := findEngine(ctx)
 	if err != nil {
@@ -144,6 +165,9 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 		config: config, mode: mode, engine: e, image: p.options.Image, workers: p.options.Workers, self: p.options.Agent,
 		kind: kindcluster.NewProvider(e.option, kindcluster.ProviderWithLogger(kindlog.NoopLogger{})),
 		died: make(chan struct{}), over: make(chan struct{}),
+	}
+	if p.options.Cilium != nil {
+		c.cilium = *p.options.Cilium
 	}
 	if c.self == "" {
 		if c.self, err = os.Executable(); err != nil {

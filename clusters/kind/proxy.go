@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -22,6 +20,7 @@ import (
 	"svcbench/clusters"
 	"svcbench/clusters/modes"
 	"svcbench/internal/process"
+	"svcbench/scenarios"
 )
 
 // proxy is kube-proxy at the client's node; the other nodes have one too.
@@ -35,10 +34,13 @@ type proxy struct {
 
 var _ clusters.Proxy = (*proxy)(nil)
 
-// makeProxy writes kube-proxy's configuration, the one of local clusters.
-func (c *cluster) makeProxy(ctx context.Context) error {
+// makeProxy writes kube-proxy's configuration, the one of local clusters, which
+// is part of what the cluster is created from.
+func (c *cluster) makeProxy(ctx context.Context) (err error) {
 	c.proxy = &proxy{cluster: c}
-	var err error
+	if c.proxy.isCilium() {
+		return nil // its configuration depends on what there is then
+	}
 	c.proxy.program, err = c.mode.Program(ctx, node{}, modes.Settings{
 		// Where kubeadm puts it; the name of the node is given by a flag.
 		Kubeconfig: "/var/lib/kube-proxy/kubeconfig.conf",
@@ -46,6 +48,20 @@ func (c *cluster) makeProxy(ctx context.Context) error {
 	})
 	return err
 }
+
+// prepareProxy does what must be done before the proxy can be started.
+func (c *cluster) prepareProxy(ctx context.Context) error {
+	if c.proxy.isCilium() {
+		return c.makeCilium(ctx)
+	}
+	return nil
+}
+
+// isCilium reports whether the proxy is not kube-proxy.
+func (p *proxy) isCilium() bool { return p.cluster.config.Mode == scenarios.EBPF }
+
+// binary is the name of the proxy's program.
+func (p *proxy) binary() string { return p.cluster.mode.Binary() }
 
 // daemonSet is what kubeadm calls kube-proxy.
 const daemonSet = "kube-proxy"
@@ -56,13 +72,17 @@ func (p *proxy) Start(ctx context.Context) (int64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.pid != "" {
-		return 0, errors.New("start kube-proxy: it has been started already")
+		return 0, fmt.Errorf("start %s: it has been started already", p.binary())
 	}
-	if err := p.deploy(ctx); err != nil {
-		return 0, fmt.Errorf("deploy kube-proxy: %w", err)
+	deploy := p.deploy
+	if p.isCilium() {
+		deploy = p.startCilium
 	}
-	err := poll(ctx, "kube-proxy to run", func(ctx context.Context) (bool, error) {
-		out, err := p.cluster.home().Run(ctx, nil, "pgrep", "-x", "-o", "kube-proxy")
+	if err := deploy(ctx); err != nil {
+		return 0, fmt.Errorf("deploy %s: %w", p.binary(), err)
+	}
+	err := poll(ctx, p.binary()+" to run", func(ctx context.Context) (bool, error) {
+		out, err := p.cluster.home().Run(ctx, nil, "pgrep", "-x", "-o", p.binary())
 		p.pid = strings.TrimSpace(string(out))
 		return err == nil && p.pid != "", nil // pgrep fails when there is none
 	})
@@ -116,11 +136,15 @@ func (p *proxy) Stop(ctx context.Context) error {
 	if p.pid == "" {
 		return nil
 	}
-	if err := p.chooseNodes(ctx, "none"); err != nil {
-		return fmt.Errorf("stop kube-proxy: %w", err)
+	stop := func(ctx context.Context) error { return p.chooseNodes(ctx, "none") }
+	if p.isCilium() {
+		stop = p.stopCilium
 	}
-	err := poll(ctx, "kube-proxy to end", func(ctx context.Context) (bool, error) {
-		_, err := p.cluster.home().Run(ctx, nil, "pgrep", "-x", "kube-proxy")
+	if err := stop(ctx); err != nil {
+		return fmt.Errorf("stop %s: %w", p.binary(), err)
+	}
+	err := poll(ctx, p.binary()+" to end", func(ctx context.Context) (bool, error) {
+		_, err := p.cluster.home().Run(ctx, nil, "pgrep", "-x", p.binary())
 		return err != nil && ctx.Err() == nil, nil
 	})
 	if err == nil {
@@ -129,19 +153,24 @@ func (p *proxy) Stop(ctx context.Context) error {
 	return err
 }
 
-// Config is the configuration as kube-proxy was given it.
+// current is the process of the proxy in the node; empty while it does not run.
+func (p *proxy) current() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
+}
+
+// Config is the configuration as the proxy was given it.
 func (p *proxy) Config() string { return p.program.Config }
 
 // Notes are facts of the mode.
 func (p *proxy) Notes() []string { return p.cluster.mode.Notes(p.cluster.config.Settings) }
 
-// Usage reads what the kernel counted for kube-proxy at the client's node.
+// Usage reads what the kernel counted for the proxy of the client's node.
 func (p *proxy) Usage(ctx context.Context) (clusters.Usage, error) {
-	p.mu.Lock()
-	pid := p.pid
-	p.mu.Unlock()
+	pid := p.current()
 	if pid == "" {
-		return clusters.Usage{}, errors.New("read usage of kube-proxy: it does not run")
+		return clusters.Usage{}, fmt.Errorf("read usage of %s: it does not run", p.binary())
 	}
 	stat, err := p.cluster.home().Run(ctx, nil, "cat", "/proc/"+pid+"/stat")
 	if err != nil {
@@ -158,7 +187,16 @@ func (p *proxy) Usage(ctx context.Context) (clusters.Usage, error) {
 // Rules reads the rules back from the client's node, and keeps what the mode's
 // own tool says of them beside the logs.
 func (p *proxy) Rules(ctx context.Context) (clusters.Rules, error) {
-	rules, err := p.cluster.mode.Rules(ctx, p.cluster.home())
+	if !p.isCilium() {
+		if err := p.verifyConfig(ctx); err != nil {
+			return clusters.Rules{}, err
+		}
+	}
+	n, err := p.observed(ctx)
+	if err != nil {
+		return clusters.Rules{}, err
+	}
+	rules, err := p.cluster.mode.Rules(ctx, n)
 	if err != nil || rules.Listing == nil {
 		return rules, err
 	}
@@ -172,16 +210,21 @@ func (p *proxy) Rules(ctx context.Context) (clusters.Rules, error) {
 func (p *proxy) Syncs(ctx context.Context) (clusters.Syncs, error) {
 	families, err := p.scrape(ctx)
 	if err != nil {
-		return clusters.Syncs{}, fmt.Errorf("read metrics of kube-proxy: %w", err)
+		return clusters.Syncs{}, fmt.Errorf("read metrics of %s: %w", p.binary(), err)
 	}
 	return p.cluster.mode.Syncs(families), nil
 }
 
 func (p *proxy) scrape(ctx context.Context) (map[string]*dto.MetricFamily, error) {
-	out, err := p.cluster.home().Run(ctx, nil, "curl", "--silent", "--fail", "--max-time", strconv.Itoa(10), "http://"+p.program.Metrics+"/metrics")
+	out, err := p.get(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	return parser.TextToMetricFamilies(bytes.NewReader(out))
+}
+
+// get asks the kube-proxy of the client's node, which answers nobody else.
+func (p *proxy) get(ctx context.Context, path string) ([]byte, error) {
+	return p.cluster.home().Run(ctx, nil, "curl", "--silent", "--show-error", "--fail", "--max-time", "10", "http://"+p.program.Metrics+path)
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"svcbench/clusters/crd"
 	"svcbench/internal/netns"
 )
 
@@ -112,7 +113,7 @@ func (c *cluster) giveBack(ctx context.Context) error {
 
 // restore writes back what churn has changed, which are EndpointSlices alone,
 // and deletes what a proxy has made of its custom resources.
-func (c *cluster) restore(ctx context.Context, defined []definition) error {
+func (c *cluster) restore(ctx context.Context, defined []crd.Definition) error {
 	now, err := listSlices(ctx, c.api)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"svcbench/clusters"
+	"svcbench/clusters/crd"
 	"svcbench/clusters/modes"
 	"svcbench/internal/cgroup"
 	"svcbench/internal/process"
@@ -33,7 +34,7 @@ type proxy struct {
 	cgroup *cgroup.Group
 
 	// defined are the custom resources it needed, in the API server.
-	defined []definition
+	defined []crd.Definition
 
 	mu      sync.Mutex
 	process *process.Process

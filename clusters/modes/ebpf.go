@@ -84,15 +84,15 @@ const ciliumWindow = 500 * time.Millisecond
 
 // Program runs the whole cilium-agent as the replacement of kube-proxy.
 func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
-	clang, err := findClang(ctx, n)
-	if cause := context.Cause(ctx); cause != nil {
-		return Program{}, cause
-	}
-	if err != nil {
-		return Program{}, failure.New(failure.Environment, err, "`make setup` installs clang 19 where Debian's packages are")
-	}
-	if err := outsideRun(s); err != nil {
-		return Program{}, err
+	clang := s.Clang
+	if clang == "" {
+		var err error
+		if clang, err = compilerHere(ctx, n); err != nil {
+			return Program{}, err
+		}
+		if err := outsideRun(s); err != nil {
+			return Program{}, err
+		}
 	}
 	use := EmptyCgroup
 	if s.EBPF.Datapath == scenarios.DatapathSocket {
@@ -121,6 +121,18 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 		Config:      strings.Join(args, "\n") + "\n",
 		Metrics:     ciliumMetrics,
 	}, nil
+}
+
+// compilerHere returns the path of this machine's clang.
+func compilerHere(ctx context.Context, n Node) (string, error) {
+	clang, err := findClang(ctx, n)
+	if cause := context.Cause(ctx); cause != nil {
+		return "", cause
+	}
+	if err != nil {
+		return "", failure.New(failure.Environment, err, "`make setup` installs clang 19 where Debian's packages are")
+	}
+	return clang, nil
 }
 
 // outsideRun refuses folders below /run, which the agent could not see: it gets

@@ -29,6 +29,20 @@ var kernelFeatures = []struct {
 
 // Probe tries what the agent needs of the kernel, and looks for its compiler.
 func (ebpf) Probe(ctx context.Context, n Node) (clusters.Answer, string) {
+	if answer, because := ProbeKernel(); answer != clusters.Yes {
+		return answer, because
+	}
+	for _, need := range Needs() {
+		if answer, text := need.Try(ctx, n); answer != clusters.Yes {
+			return answer, text
+		}
+	}
+	return clusters.Yes, ""
+}
+
+// ProbeKernel tries what Cilium's agent needs of the kernel, wherever its files
+// are.
+func ProbeKernel() (answer clusters.Answer, because string) {
 	for _, f := range kernelFeatures {
 		err := f.have()
 		switch {
@@ -36,11 +50,6 @@ func (ebpf) Probe(ctx context.Context, n Node) (clusters.Answer, string) {
 			return clusters.No, "the kernel has no " + f.what
 		case err != nil:
 			return clusters.Unknown, fmt.Sprintf("%s could not be tried: %v", f.what, err)
-		}
-	}
-	for _, need := range Needs() {
-		if answer, text := need.Try(ctx, n); answer != clusters.Yes {
-			return answer, text
 		}
 	}
 	return clusters.Yes, ""

@@ -72,7 +72,10 @@ type Settings struct {
 	Assets string
 	// Cgroup is the folder of a cgroup v2; see Program.Cgroup.
 	Cgroup string
-	Size   clusters.Size
+	// Clang is the compiler where the proxy runs; empty means that it runs on
+	// this machine, where one is looked for.
+	Clang string
+	Size  clusters.Size
 	scenarios.Settings
 }
 

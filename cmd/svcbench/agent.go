@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"svcbench/clusters/kind"
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/connect"
@@ -56,6 +57,17 @@ func newAgentPod() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&answer, "answer", "", "range of addresses that belong to the pod")
 	return cmd
+}
+
+// newLaunch is what the pod of Cilium's agent begins with.
+func newLaunch() *cobra.Command {
+	return &cobra.Command{
+		Use:    "launch",
+		Short:  "Become the program that the environment asks for",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(*cobra.Command, []string) error { return kind.Launch() },
+	}
 }
 
 func newAgent(streams Streams) *cobra.Command {

@@ -38,8 +38,14 @@ pulled. Needs root, Debian and mmdebstrap; no container runtime.`,
 		if err != nil {
 			return err
 		}
+		agent, err := nodeimage.BuildCilium(cmd.Context(), options, components.VersionOf("cilium-agent"))
+		if err != nil {
+			return err
+		}
 		display.Close()
-		fmt.Fprintln(streams.Out, image.Ref, image.Path)
+		for _, i := range []nodeimage.Image{image, agent} {
+			fmt.Fprintln(streams.Out, i.Ref, i.Path)
+		}
 		return nil
 	}
 	return cmd
@@ -56,7 +62,7 @@ func (p *programs) nodeImage(ctx context.Context, display progress.Display) (nod
 	if err != nil {
 		return nodeimage.Options{}, err
 	}
-	paths, err := store.Ensure(ctx, append(nodeimage.Programs(), "kind"), newBuildReport(display))
+	paths, err := store.Ensure(ctx, append(nodeimage.Programs(), "kind", "cilium-agent"), newBuildReport(display))
 	if err != nil {
 		return nodeimage.Options{}, err
 	}
@@ -78,5 +84,11 @@ func (p *programs) kindProvider(ctx context.Context, display progress.Display) (
 	if err != nil {
 		return nil, err
 	}
-	return kind.New(kind.Options{Image: image, Workers: 1}), nil
+	agent, err := nodeimage.BuildCilium(ctx, options, components.VersionOf("cilium-agent"))
+	if err != nil {
+		return nil, err
+	}
+	return kind.New(kind.Options{
+		Image: image, Workers: 1, Cilium: &kind.Cilium{Image: agent, Assets: filepath.Dir(options.Programs["cilium-agent"])},
+	}), nil
 }

@@ -1,0 +1,108 @@
+package nodeimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"svcbench/internal/components"
+)
+
+// Where things are in the image of Cilium's agent.
+const (
+	CiliumAgent  = "/usr/bin/cilium-agent"
+	CiliumAssets = "/opt/cilium"
+	CiliumClang  = "/usr/lib/llvm-19/bin/clang"
+)
+
+// ciliumProgram is the name of the component.
+const ciliumProgram = "cilium-agent"
+
+// ciliumSystem is what the agent runs: the compiler of its data path, and the
+// tools by which it looks at the node.
+func ciliumSystem() system {
+	return system{
+		variant:  "extract",
+		packages: []string{"clang-19", "iptables", "iproute2", "kmod", "mount", "util-linux", "libc-bin"},
+		leaveOut: append(litter(), "usr/share/*", "usr/include/*", "usr/lib/*/perl*", "usr/lib/gcc/*", "usr/lib/llvm-19/include/*", "usr/lib/llvm-19/share/*",
+			"usr/lib/*/*.a", "usr/lib/llvm-19/lib/*.a", "var/lib/dpkg", "var/lib/apt", "etc/apt"),
+	}
+}
+
+// BuildCilium returns the image of Cilium's agent and makes it if it is not there.
+// Of the Options it needs the program cilium-agent and no others; its version is
+// the image's tag.
+func BuildCilium(ctx context.Context, o Options, version string) (Image, error) {
+	info, err := os.Stat(o.Programs[ciliumProgram])
+	if err != nil {
+		return Image{}, fmt.Errorf("image of Cilium: %w", err)
+	}
+	tag := fmt.Sprintf("%s-%x", version, info.ModTime().Unix())
+	i := Image{Ref: "svcbench/cilium:" + tag, Path: filepath.Join(o.Dir, "cilium-"+tag+".tar")}
+	if _, err := os.Stat(i.Path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return i, err
+	}
+	if o.Report == nil {
+		o.Report = func(string) {}
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return Image{}, err
+	}
+	work, err := os.MkdirTemp(o.Dir, "building-")
+	if err != nil {
+		return Image{}, err
+	}
+	defer os.RemoveAll(work)
+	b := &builder{Options: o, work: work}
+	if err := b.cilium(ctx, i); err != nil {
+		return Image{}, fmt.Errorf("build image %s: %w", i.Ref, err)
+	}
+	return i, nil
+}
+
+// cilium writes the image of the agent.
+func (b *builder) cilium(ctx context.Context, i Image) error {
+	system, err := b.rootfs(ctx, "cilium", ciliumSystem())
+	if err != nil {
+		return err
+	}
+	b.Report("write the image of Cilium")
+	file := filepath.Join(b.work, "files.tar")
+	l, err := newLayer(file)
+	if err != nil {
+		return err
+	}
+	l.copy(strings.TrimPrefix(CiliumAgent, "/"), 0o755, b.Programs[ciliumProgram])
+	l.tree(path.Join(strings.TrimPrefix(CiliumAssets, "/"), components.BPF), components.Beside(b.Programs[ciliumProgram], components.BPF),
+		func(string) int64 { return 0o644 })
+	for _, tool := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"} {
+		l.link("usr/sbin/"+tool, "xtables-nft-multi")
+	}
+	l.dir("run", 0o755)
+	l.dir("tmp", 0o1777)
+	if err := l.close(); err != nil {
+		return err
+	}
+	image, err := compose(v1.Config{Env: []string{searchPath}, Entrypoint: []string{CiliumAgent}}, system, file)
+	if err != nil {
+		return err
+	}
+	ref, err := name.NewTag(i.Ref, name.WithDefaultRegistry(""))
+	if err != nil {
+		return err
+	}
+	half := filepath.Join(b.work, "image.tar")
+	if err := tarball.WriteToFile(half, ref, image); err != nil {
+		return err
+	}
+	return os.Rename(half, i.Path)
+}
