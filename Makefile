@@ -19,7 +19,7 @@ OUT := runs
 BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-vm build components test lint verify generate bench bench-all report clean
+.PHONY: help setup setup-test setup-vm setup-kind build components test lint verify generate bench bench-all report clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,11 +30,14 @@ setup: ## install missing system packages (root), or print the command that does
 setup-vm: ## install also what virtual machines need (svcbench run --vm)
 	@hack/setup.sh vm
 
+setup-kind: ## install also what assembles the images of kind's nodes (svcbench run --cluster kind)
+	@hack/setup.sh kind
+
 setup-test:
 	@hack/setup.sh test
 
 build: ## build bin/svcbench
-	go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(SVCBENCH) ./cmd/svcbench
+	CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(SVCBENCH) ./cmd/svcbench
 
 components: build ## build etcd, Kubernetes and Cilium for local clusters, once
 	$(SVCBENCH) components build
@@ -57,10 +60,11 @@ verify: lint ## generated files are fresh, go.mod is tidy, imports point down
 bench: setup build ## the quick suite: some minutes, ends with the path of a report
 	$(SVCBENCH) run quick --out $(OUT) $(BENCH)
 
-bench-all: setup setup-vm build ## every scenario in every mode, those the kernel lacks in a VM: hours
+bench-all: setup setup-vm setup-kind build ## every scenario in every mode, those the kernel lacks in a VM, and kind if containers run: hours
 	$(SVCBENCH) run --all --out $(OUT) $(BENCH)
 	@! $(SVCBENCH) list modes | grep -q ' in a VM here ' || \
 		$(SVCBENCH) run quick --vm kernel=debian-6.1,clock=instructions --out $(OUT) $(BENCH)
+	@! { docker info || podman info; } >/dev/null 2>&1 || $(SVCBENCH) run quick --cluster kind --out $(OUT) $(BENCH)
 
 report: build ## draw the report of the newest run again
 	$(SVCBENCH) report latest --out $(OUT)

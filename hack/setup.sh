@@ -2,8 +2,8 @@
 # Installs the packages svcbench needs at run time: the programs through which
 # kube-proxy programs the kernel, and the compiler that Cilium runs; with the
 # argument "test" also the C compiler that the race detector needs; with the
-# argument "vm" what virtual machines need (svcbench run --vm). Says nothing when
-# none is missing. Without root, or without apt-get, it prints what to do
+# argument "vm" what virtual machines need (svcbench run --vm), with "kind" what
+# assembles the images of kind's nodes. Says nothing when none is missing. Without root, or without apt-get, it prints what to do
 # and fails.
 set -eu
 
@@ -27,6 +27,13 @@ qemu-system-x86 qemu-system-x86_64
 kmod depmod modprobe
 xz-utils xz
 zstd zstd
+"
+fi
+
+if [ "${1:-}" = kind ]; then
+	needs="$needs
+mmdebstrap mmdebstrap
+catatonit catatonit
 "
 fi
 

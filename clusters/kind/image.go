@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 
@@ -12,10 +11,10 @@ import (
 	"svcbench/internal/nodeimage"
 )
 
-// ChooseImage returns the image of nodes that the container engine can run: the
-// one asked for; else the default of kind if it is there or can be pulled; else
-// the one that was assembled here, of which own are the parts.
-func ChooseImage(ctx context.Context, asked string, own nodeimage.Options, tell func(string)) (string, error) {
+// ChooseImage returns an image of nodes that the container engine has: the one
+// asked for; else the default of kind, if it is there or can be pulled; else the
+// one that assemble returns, which it is asked for only then.
+func ChooseImage(ctx context.Context, asked string, assemble func(context.Context) (nodeimage.Image, error), tell func(string)) (string, error) {
 	e, err := findEngine(ctx)
 	if err != nil {
 		return "", err
@@ -27,12 +26,8 @@ func ChooseImage(ctx context.Context, asked string, own nodeimage.Options, tell 
 	if e.has(ctx, wanted) {
 		return wanted, nil
 	}
-	built, missing := nodeimage.Find(own)
-	if asked == "" && missing == nil && e.has(ctx, built.Ref) {
-		return built.Ref, nil // no need to wait for a registry that was not there before
-	}
-	tell("pull the node image " + wanted)
-	_, pull := e.run(ctx, "pull", wanted)
+	tell("pull the image of kind's nodes")
+	_, pull := e.run(ctx, "pull", "--quiet", wanted)
 	switch {
 	case pull == nil:
 		return wanted, nil
@@ -40,12 +35,16 @@ func ChooseImage(ctx context.Context, asked string, own nodeimage.Options, tell 
 		return "", context.Cause(ctx)
 	case asked != "":
 		return "", failure.New(failure.Environment, fmt.Errorf("node image %s: %w", asked, pull), "name an image that is here or can be pulled, or none")
-	case errors.Is(missing, fs.ErrNotExist):
-		return "", failure.New(failure.Environment, fmt.Errorf("no node image: %w", pull), "`svcbench components node-image` assembles one from Debian packages and Go modules")
-	case missing != nil:
-		return "", missing
 	}
-	tell("load the node image " + built.Ref)
-	_, err = e.run(ctx, "load", "--input", built.Path)
+	tell("kind's image is not here and cannot be pulled: one is assembled")
+	built, err := assemble(ctx)
+	if err != nil {
+		return "", errors.Join(err, pull)
+	}
+	if e.has(ctx, built.Ref) {
+		return built.Ref, nil
+	}
+	tell("load the image of nodes")
+	_, err = e.run(ctx, "load", "--quiet", "--input", built.Path)
 	return built.Ref, err
 }

@@ -32,7 +32,7 @@ func doctorChecks(ctx context.Context, p *programs, outDir string) ([]doctor.Che
 		return err != nil || len(missing) > 0
 	}
 	noVM := vm.Available()
-	return append(slices.Concat(machine.Checks(), needChecks(ctx, noVM), modeChecks(ctx, noVM)),
+	return append(slices.Concat(machine.Checks(), needChecks(ctx, noVM), modeChecks(ctx, noVM), kindChecks()),
 		doctor.Check{ID: "vm", Title: "virtual machines (QEMU)", Severity: doctor.Advised, Try: func(context.Context) doctor.Finding {
 			return vmFinding(noVM)
 		}},

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"svcbench/clusters/kind"
 	"svcbench/clusters/local"
 )
 
@@ -12,8 +15,8 @@ func newClean(streams Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what killed runs have left behind",
-		Long: `Removes the processes, network namespaces, cgroups and work folders of runs that were
-killed before they could do it themselves. Runs that are under way, results and
+		Long: `Removes the processes, network namespaces, cgroups, kind clusters and work folders
+of runs that were killed before they could do it themselves. Runs that are under way, results and
 everything else on the machine stay as they are.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -21,7 +24,7 @@ everything else on the machine stay as they are.`,
 				return err
 			}
 			removed := 0
-			err := local.Clean(cmd.Context(), func(what string) {
+			err := cleanAll(cmd.Context(), func(what string) {
 				removed++
 				fmt.Fprintln(streams.Out, "removed "+what)
 			})
@@ -31,4 +34,12 @@ everything else on the machine stay as they are.`,
 			return err
 		},
 	}
+}
+
+// cleanAll removes what killed runs of every provider have left behind.
+func cleanAll(ctx context.Context, report func(what string)) error {
+	return errors.Join(
+		local.Clean(ctx, report),
+		kind.Clean(ctx, func(name string) { report("kind cluster " + name) }),
+	)
 }

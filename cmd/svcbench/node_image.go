@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 	"svcbench/internal/components"
 	"svcbench/internal/nodeimage"
 	"svcbench/internal/progress"
+	"svcbench/scenarios"
 )
 
 func newComponentsNodeImage(streams Streams, p *programs) *cobra.Command {
@@ -30,20 +32,17 @@ pulled. Needs root, Debian and mmdebstrap; no container runtime.`,
 		}
 		display := style.display(streams)
 		defer display.Close()
-		options, err := p.nodeImage(cmd.Context(), display)
+		maker := images{p, display}
+		node, err := maker.node(cmd.Context())
 		if err != nil {
 			return err
 		}
-		image, err := nodeimage.Build(cmd.Context(), options)
-		if err != nil {
-			return err
-		}
-		agent, err := nodeimage.BuildCilium(cmd.Context(), options, components.VersionOf("cilium-agent"))
+		agent, err := maker.cilium(cmd.Context())
 		if err != nil {
 			return err
 		}
 		display.Close()
-		for _, i := range []nodeimage.Image{image, agent} {
+		for _, i := range []nodeimage.Image{node, agent.Image} {
 			fmt.Fprintln(streams.Out, i.Ref, i.Path)
 		}
 		return nil
@@ -51,44 +50,76 @@ pulled. Needs root, Debian and mmdebstrap; no container runtime.`,
 	return cmd
 }
 
-// nodeImage returns what the image of nodes is made of, which is built where it
-// is missing.
-func (p *programs) nodeImage(ctx context.Context, display progress.Display) (nodeimage.Options, error) {
-	dir, err := p.folder()
+// images makes the images of kind clusters, and what goes into them, where they
+// are missing.
+type images struct {
+	programs *programs
+	display  progress.Display
+}
+
+// parts builds programs and returns where they are and where images are kept.
+func (i images) parts(ctx context.Context, names ...string) (nodeimage.Options, error) {
+	dir, err := i.programs.folder()
 	if err != nil {
 		return nodeimage.Options{}, err
 	}
-	store, err := p.store()
+	store, err := i.programs.store()
 	if err != nil {
 		return nodeimage.Options{}, err
 	}
-	paths, err := store.Ensure(ctx, append(nodeimage.Programs(), "kind", "cilium-agent"), newBuildReport(display))
+	paths, err := store.Ensure(ctx, names, newBuildReport(i.display))
 	if err != nil {
 		return nodeimage.Options{}, err
 	}
 	return nodeimage.Options{
 		Programs: paths, Kubernetes: components.VersionOf("kubelet"), Base: components.Beside(paths["kind"], components.Base),
 		Dir:    filepath.Join(filepath.Dir(dir), "node-image"),
-		Report: func(step string) { display.Phase(progress.Phase{Text: step}) },
+		Report: i.tell,
 	}, nil
 }
 
-// kindProvider returns the provider of kind clusters, with an image of nodes
-// that the container engine has.
-func (p *programs) kindProvider(ctx context.Context, display progress.Display) (*kind.Provider, error) {
-	options, err := p.nodeImage(ctx, display)
+func (i images) tell(step string) { i.display.Phase(progress.Phase{Text: step}) }
+
+// node is the image of kind's nodes.
+func (i images) node(ctx context.Context) (nodeimage.Image, error) {
+	if err := requireRoot("assembling a node image"); err != nil {
+		return nodeimage.Image{}, err
+	}
+	options, err := i.parts(ctx, append(nodeimage.Programs(), "kind")...)
+	if err != nil {
+		return nodeimage.Image{}, err
+	}
+	return nodeimage.Build(ctx, options)
+}
+
+// cilium is Cilium's agent in an image.
+func (i images) cilium(ctx context.Context) (*kind.Cilium, error) {
+	const agent = "cilium-agent"
+	if err := requireRoot("assembling an image of Cilium's agent"); err != nil {
+		return nil, err
+	}
+	options, err := i.parts(ctx, agent)
 	if err != nil {
 		return nil, err
 	}
-	image, err := kind.ChooseImage(ctx, "", options, func(what string) { display.Phase(progress.Phase{Text: what}) })
+	image, err := nodeimage.BuildCilium(ctx, options, components.VersionOf(agent))
 	if err != nil {
 		return nil, err
 	}
-	agent, err := nodeimage.BuildCilium(ctx, options, components.VersionOf("cilium-agent"))
+	return &kind.Cilium{Image: image, Assets: filepath.Dir(options.Programs[agent])}, nil
+}
+
+// provider returns the provider of kind clusters for the modes.
+func (i images) provider(ctx context.Context, asked string, modes []scenarios.Mode) (*kind.Provider, error) {
+	image, err := kind.ChooseImage(ctx, asked, i.node, i.tell)
 	if err != nil {
 		return nil, err
 	}
-	return kind.New(kind.Options{
-		Image: image, Workers: 1, Cilium: &kind.Cilium{Image: agent, Assets: filepath.Dir(options.Programs["cilium-agent"])},
-	}), nil
+	options := kind.Options{Image: image, Workers: 1}
+	if slices.Contains(modes, scenarios.EBPF) {
+		if options.Cilium, err = i.cilium(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return kind.New(options), nil
 }

@@ -26,13 +26,14 @@ import (
 
 // running are the flags of "svcbench run".
 type running struct {
-	choose   *choosing
-	showing  *showing
-	programs programs
-	provider *choice
-	out      *string
-	vm       string // the machine to run in
-	told     string // what a run inside one is told
+	choose    *choosing
+	showing   *showing
+	programs  programs
+	provider  *choice
+	out       *string
+	nodeImage string // of kind clusters
+	vm        string // the machine to run in
+	told      string // what a run inside one is told
 }
 
 func newRun(streams Streams) *cobra.Command {
@@ -56,6 +57,7 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 		provider: addChoice(cmd, "cluster", "", "what makes the clusters", local.Name, kind.Name),
 		out:      addOut(cmd),
 	}
+	cmd.Flags().StringVar(&r.nodeImage, "node-image", "", "image of kind's nodes (default: kind's own, or one assembled here)")
 	addUse(cmd, &r.programs, "components")
 	addVM(cmd, &r.vm, &r.told)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -102,7 +104,7 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	}
 	display := r.showing.display(streams)
 	defer display.Close()
-	provider, modes, err := r.makers(ctx, display)
+	provider, modes, err := r.makers(ctx, display, chosen)
 	if err != nil {
 		return none, err
 	}
@@ -135,12 +137,19 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 // makers returns the provider and which modes it can run. That of local clusters
 // is nil as long as the modes of the run are not known, which decide what has to
 // be built for it.
-func (r *running) makers(ctx context.Context, display progress.Display) (clusters.Provider, []clusters.Support, error) {
+func (r *running) makers(ctx context.Context, display progress.Display, chosen []scenarios.Scenario) (clusters.Provider, []clusters.Support, error) {
 	if r.provider.value == local.Name {
 		modes, err := support(ctx)
 		return nil, modes, err
 	}
-	p, err := r.programs.kindProvider(ctx, display)
+	var wanted []scenarios.Mode
+	for _, s := range chosen {
+		if wanted = append(wanted, s.Modes...); len(s.Modes) == 0 {
+			wanted = scenarios.Modes()
+			break
+		}
+	}
+	p, err := images{&r.programs, display}.provider(ctx, r.nodeImage, wanted)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,7 +159,7 @@ func (r *running) makers(ctx context.Context, display progress.Display) (cluster
 
 // cleanLeftovers removes what killed runs have left behind, and says so.
 func cleanLeftovers(ctx context.Context, streams Streams) error {
-	return local.Clean(ctx, func(what string) {
+	return cleanAll(ctx, func(what string) {
 		fmt.Fprintf(streams.Err, "! removed %s, which a killed run had left behind\n", what)
 	})
 }
@@ -175,7 +184,7 @@ func commandLine(cmd *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, shellWord(arg))
 	}
-	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "cluster", "components", "vm"} {
+	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "cluster", "node-image", "components", "vm"} {
 		flag := cmd.Flags().Lookup(name)
 		switch {
 		case !flag.Changed:
