@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"svcbench/internal/failure"
+	"svcbench/scenarios"
 )
 
 // verifyConfig makes sure that kube-proxy runs with the configuration that it was
@@ -33,6 +34,12 @@ func (p *proxy) verifyConfig(ctx context.Context) error {
 	for _, given := range []string{"apiVersion", "kind", "hostnameOverride"} {
 		delete(meant, given)
 	}
+	// It forgets what is said of other modes.
+	for _, mode := range scenarios.Modes() {
+		if mode != p.cluster.config.Mode {
+			delete(meant, string(mode))
+		}
+	}
 	running, ok := answer["kubeproxy.config.k8s.io"]
 	if !ok {
 		return errors.New("kube-proxy does not show its configuration")
@@ -44,7 +51,8 @@ func (p *proxy) verifyConfig(ctx context.Context) error {
 }
 
 // differs returns the first key of meant whose value in running is another; empty
-// if there is none. What running has besides are defaults.
+// if there is none. What running has besides are defaults, for which zero values
+// of meant stand too, but for those of zeroed.
 func differs(meant, running map[string]any) string {
 	for _, key := range slices.Sorted(maps.Keys(meant)) {
 		want, got := meant[key], running[key]
@@ -55,16 +63,22 @@ func differs(meant, running map[string]any) string {
 			}
 			continue
 		}
-		if !reflect.DeepEqual(want, got) && !(blank(want) && blank(got)) {
+		if blank(want) && (blank(got) || !slices.Contains(zeroed, key)) {
+			continue
+		}
+		if !reflect.DeepEqual(want, got) {
 			return fmt.Sprintf("%s (%v instead of %v)", key, got, want)
 		}
 	}
 	return ""
 }
 
-// blank reports whether a JSON value may be left out.
+// zeroed are the settings whose zero means zero.
+var zeroed = []string{"maxPerCore", "min", "tcpEstablishedTimeout", "tcpCloseWaitTimeout"}
+
+// blank reports whether a JSON value is a zero one.
 func blank(v any) bool {
-	if v == nil {
+	if v == nil || v == "0s" {
 		return true
 	}
 	r := reflect.ValueOf(v)

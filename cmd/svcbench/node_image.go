@@ -10,6 +10,7 @@ import (
 
 	"svcbench/clusters/kind"
 	"svcbench/internal/components"
+	"svcbench/internal/failure"
 	"svcbench/internal/nodeimage"
 	"svcbench/internal/progress"
 	"svcbench/scenarios"
@@ -109,13 +110,19 @@ func (i images) cilium(ctx context.Context) (*kind.Cilium, error) {
 	return &kind.Cilium{Image: image, Assets: filepath.Dir(options.Programs[agent])}, nil
 }
 
+// maxWorkers is more than any one machine has room for.
+const maxWorkers = 50
+
 // provider returns the provider of kind clusters for the modes.
-func (i images) provider(ctx context.Context, asked string, modes []scenarios.Mode) (*kind.Provider, error) {
+func (i images) provider(ctx context.Context, asked string, workers int, modes []scenarios.Mode) (*kind.Provider, error) {
+	if workers < 0 || workers > maxWorkers {
+		return nil, failure.New(failure.Usage, fmt.Errorf("--workers %d must be between 0 and %d", workers, maxWorkers), "")
+	}
 	image, err := kind.ChooseImage(ctx, asked, i.node, i.tell)
 	if err != nil {
 		return nil, err
 	}
-	options := kind.Options{Image: image, Workers: 1}
+	options := kind.Options{Image: image, Workers: workers}
 	if slices.Contains(modes, scenarios.EBPF) {
 		if options.Cilium, err = i.cilium(ctx); err != nil {
 			return nil, err

@@ -32,6 +32,7 @@ type running struct {
 	provider  *choice
 	out       *string
 	nodeImage string // of kind clusters
+	workers   int    // of kind clusters
 	vm        string // the machine to run in
 	told      string // what a run inside one is told
 }
@@ -58,6 +59,7 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 		out:      addOut(cmd),
 	}
 	cmd.Flags().StringVar(&r.nodeImage, "node-image", "", "image of kind's nodes (default: kind's own, or one assembled here)")
+	cmd.Flags().IntVar(&r.workers, "workers", 1, "worker nodes of a kind cluster")
 	addUse(cmd, &r.programs, "components")
 	addVM(cmd, &r.vm, &r.told)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -149,7 +151,7 @@ func (r *running) makers(ctx context.Context, display progress.Display, chosen [
 			break
 		}
 	}
-	p, err := images{&r.programs, display}.provider(ctx, r.nodeImage, wanted)
+	p, err := images{&r.programs, display}.provider(ctx, r.nodeImage, r.workers, wanted)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,7 +186,7 @@ func commandLine(cmd *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, shellWord(arg))
 	}
-	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "cluster", "node-image", "components", "vm"} {
+	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "cluster", "node-image", "workers", "components", "vm"} {
 		flag := cmd.Flags().Lookup(name)
 		switch {
 		case !flag.Changed:

@@ -2,6 +2,8 @@ package nodeimage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,7 +48,9 @@ func BuildCilium(ctx context.Context, o Options, version string) (Image, error) 
 	if err != nil {
 		return Image{}, fmt.Errorf("image of Cilium: %w", err)
 	}
-	tag := fmt.Sprintf("%s-%x", version, info.ModTime().Unix())
+	h := sha256.New()
+	fmt.Fprintln(h, format, ciliumSystem(), info.Size(), info.ModTime().UnixNano())
+	tag := version + "-" + hex.EncodeToString(h.Sum(nil))[:12]
 	i := Image{Ref: "svcbench/cilium:" + tag, Path: filepath.Join(o.Dir, "cilium-"+tag+".tar")}
 	if _, err := os.Stat(i.Path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return i, err
@@ -104,5 +108,5 @@ func (b *builder) cilium(ctx context.Context, i Image) error {
 	if err := tarball.WriteToFile(half, ref, image); err != nil {
 		return err
 	}
-	return os.Rename(half, i.Path)
+	return b.replace(half, i.Path, "cilium-*.tar")
 }

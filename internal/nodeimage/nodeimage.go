@@ -98,10 +98,10 @@ func Build(ctx context.Context, o Options) (Image, error) {
 }
 
 // image names the image: its tag has the version of Kubernetes and a digest of
-// everything it is made of but for the Debian packages.
+// everything it is made of but for the versions of Debian packages.
 func (o Options) image() (Image, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, format, o.Kubernetes, o.Base)
+	fmt.Fprintln(h, format, o.Kubernetes, o.Base, nodeSystem(), proxySystem(), guard)
 	for _, program := range Programs() {
 		info, err := os.Stat(o.Programs[program])
 		if err != nil {
@@ -153,5 +153,26 @@ func (b *builder) build(ctx context.Context, i Image) error {
 	if err := tarball.WriteToFile(half, ref, image); err != nil {
 		return err
 	}
-	return os.Rename(half, i.Path)
+	return b.replace(half, i.Path, "v*.tar")
+}
+
+// replace gives a finished file its name and removes those that it takes the
+// place of: a gigabyte each, which nobody would use again.
+func (b *builder) replace(half, file, older string) error {
+	before, err := filepath.Glob(filepath.Join(b.Dir, older))
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(half, file); err != nil {
+		return err
+	}
+	for _, old := range before {
+		if old == file {
+			continue
+		}
+		if err := os.Remove(old); err != nil {
+			return err
+		}
+	}
+	return nil
 }

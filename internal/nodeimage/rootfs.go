@@ -39,7 +39,7 @@ func nodeSystem() system {
 		variant: "minbase",
 		packages: []string{
 			"systemd", "systemd-sysv", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount",
-			"kmod", "libseccomp2", "e2fsprogs", "bash", "ca-certificates", "curl", "jq", "procps", "hostname", "ipset", "findutils",
+			"kmod", "libseccomp2", "e2fsprogs", "bash", "ca-certificates", "curl", "jq", "procps", "hostname", "ipset", "ipvsadm", "findutils",
 			"runc", "containernetworking-plugins",
 		},
 		// As kind's Dockerfile trims systemd: nothing starts but what a node is.
@@ -87,7 +87,7 @@ func (b *builder) rootfs(ctx context.Context, called string, s system) (string, 
 	if err := s.install(ctx, sources, half); err != nil {
 		return "", fmt.Errorf("install Debian packages for the %s: %w", called, err)
 	}
-	return layer, os.Rename(half, layer)
+	return layer, b.replace(half, layer, "debian-"+called+"-*.tar")
 }
 
 // debianSources returns the package sources that this machine's apt has for
