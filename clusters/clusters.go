@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/internal/agent"
@@ -58,8 +59,8 @@ type Carrier interface {
 // Limiter is a provider that knows of populations its modes cannot program.
 type Limiter interface {
 	// Fits returns nil, or an error that names the limit which the
-	// population and ports of the Config exceed in its mode. Nothing is
-	// started for that.
+	// population and ports of the Config exceed in its mode, or what it asks
+	// for and the provider has not. Nothing is started for that.
 	Fits(c Config) error
 }
 
@@ -105,6 +106,8 @@ type Config struct {
 	Size Size
 	// Ports are those on which backends answer.
 	Ports []uint16
+	// Pods says that the cluster must be Podded.
+	Pods bool
 	// LogDir gets the logs of every part, one file each.
 	LogDir string
 	// Prepared are the API objects the cluster begins with, from the same
@@ -182,6 +185,13 @@ type Forgetful interface {
 	// was tried before there were rules for it is remembered for two minutes,
 	// and the next one from the same port would be led where it was.
 	Forget() error
+}
+
+// Podded is a cluster whose nodes run pods.
+type Podded interface {
+	// Pod is a pod that answers on a port as the backends do, on another node
+	// than the client if there is one.
+	Pod(port uint16) corev1.PodSpec
 }
 
 // Proxy is the Service implementation of the node: its life and its

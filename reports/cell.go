@@ -110,6 +110,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		return
 	}
 	var added, addedLate, removed, removedLate, programmed, programmedLate []int64
+	var parts rollout
 	failed := int64(0)
 	for _, ch := range t.Changes {
 		watched := max(0, ch.GaveUp-ch.Sent)
@@ -122,6 +123,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		default:
 			added = append(added, max(0, ch.FirstNew-ch.Sent))
 		}
+		parts.add(ch)
 		if ch.Programmed == 0 {
 			programmedLate = append(programmedLate, watched)
 		} else {
@@ -140,6 +142,7 @@ func (c *cell) addChanges(t *results.Trial) {
 	if len(programmed) > 0 { // else they cannot be looked up, or showed nothing, which the trial says
 		derived[results.ProgrammingTable] = stats.FromDurations(programmed, programmedLate)
 	}
+	maps.Copy(derived, parts.distributions())
 	for metric, d := range derived {
 		s := c.sample(sampleKey{metric, results.ClassAll})
 		s.blocks[t.Block] = d

@@ -61,6 +61,9 @@ func (f *inFlight) churn(ctx context.Context) error {
 		return err
 	}
 	defer watcher.Close()
+	if f.trial.scenario.NeedsPods() {
+		return f.roll(ctx, watcher)
+	}
 	table, err := f.openTable()
 	if err != nil {
 		return err
@@ -87,6 +90,32 @@ func (f *inFlight) churn(ctx context.Context) error {
 	if table != nil && !slices.ContainsFunc(c.made, func(c results.Change) bool { return c.Programmed != 0 }) {
 		f.missing(results.ProgrammingTable, "no change was seen in the kernel's tables")
 	}
+	f.doubtChanges()
+	f.doubtConnector(results.ConnectChurn, traffic)
+	return f.storeBackground(traffic)
+}
+
+// roll makes all rollouts while connections are made in the background.
+func (f *inFlight) roll(ctx context.Context, watcher *watch.Watcher) error {
+	r, err := newRoller(ctx, f, watcher)
+	if err != nil {
+		return fmt.Errorf("prepare rollouts: %w", err)
+	}
+	defer r.track.close()
+	spec := f.background()
+	r.begin = agent.Now() + churnLead.Nanoseconds()
+	var traffic *connect.Result
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.run(ctx) })
+	g.Go(func() (err error) {
+		traffic, err = connect.Run(ctx, f.cluster.Place(clusters.AtClient), spec)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	slices.SortFunc(r.made, func(a, b results.Change) int { return cmp.Compare(a.ID, b.ID) })
+	f.record.Changes = r.made
 	f.doubtChanges()
 	f.doubtConnector(results.ConnectChurn, traffic)
 	return f.storeBackground(traffic)

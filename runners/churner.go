@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"svcbench/clusters"
@@ -81,23 +80,7 @@ func probeInterval(rate float64) time.Duration {
 // run makes all changes and returns when the last has been seen or given up. A
 // change whose Service is not to be had in time is late.
 func (c *churner) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		for n, due := range c.due {
-			at := c.begin + due.Nanoseconds()
-			if err := waitUntil(ctx, at-preRoll.Nanoseconds()); err != nil {
-				return err
-			}
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case i := <-c.idle:
-				g.Go(func() error { return c.change(ctx, n, i, at) })
-			}
-		}
-		return nil
-	})
-	return g.Wait()
+	return onSchedule(ctx, c.begin, c.due, c.idle, c.change)
 }
 
 // change makes the n-th change, to Service i at the time due.
@@ -131,7 +114,7 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		return context.Cause(ctx)
 	case s, ok := <-seen:
 		if !ok {
-			return fmt.Errorf("watch change %d: %w", change.ID, c.silence(ctx))
+			return fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, c.watcher))
 		}
 		observe(&change, s)
 	}
@@ -235,11 +218,11 @@ func (c *churner) endpointsOf(i int) []netip.Addr {
 }
 
 // silence returns why a watch ended without a word.
-func (c *churner) silence(ctx context.Context) error {
+func silence(ctx context.Context, w *watch.Watcher) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := c.watcher.Err(); err != nil {
+	if err := w.Err(); err != nil {
 		return err
 	}
 	return errors.New("the watcher was closed")

@@ -71,7 +71,7 @@ func Protocols() []Protocol { return []Protocol{TCP, UDP} }
 func ServiceTypes() []ServiceType { return []ServiceType{ClusterIP, NodePort} }
 
 // ChurnKinds returns every kind of change.
-func ChurnKinds() []ChurnKind { return []ChurnKind{ReplaceEndpoints} }
+func ChurnKinds() []ChurnKind { return []ChurnKind{ReplaceEndpoints, RollPods} }
 
 // Batchings returns every kind of batching.
 func Batchings() []Batching { return []Batching{BatchingEqual, BatchingDefaults, BatchingNone} }

@@ -103,7 +103,8 @@ func trafficFields() []field {
 		{path: "traffic.http.connections[]", enum: names(ConnectionKinds()), wrong: "is not a known kind of connection"},
 
 		{path: "churn", about: "A stream of changes to the population at a fixed rate. Used by the instrument programming."},
-		{path: "churn.kind", about: "What one change is. replace-endpoints replaces every endpoint of a Service by new ones, as a finished rolling update does.",
+		{path: "churn.kind", about: "What one change is. replace-endpoints replaces every endpoint of a Service by new ones, as a finished rolling update does. " +
+			"roll-pods replaces the real pod of a Service by a rolling update of its Deployment, in kind clusters.",
 			enum: names(ChurnKinds()), wrong: "is not a known kind of churn"},
 		field{max: MaxRate, above: true}.as("churn.rate", "Changes per second; may be a fraction.", nil),
 		duration.as("churn.duration", "How long changes are made.", nil),

@@ -158,6 +158,16 @@ type ChurnKind string
 // pods go on answering until the change has settled.
 const ReplaceEndpoints ChurnKind = "replace-endpoints"
 
+// RollPods replaces the pod behind a Service by a new one, by a rolling update of
+// its Deployment. The Services are additional to the population, and their pods
+// real ones, which not every provider has.
+const RollPods ChurnKind = "roll-pods"
+
+// NeedsPods reports whether the scenario can be measured only where pods run.
+func (s *Scenario) NeedsPods() bool {
+	return s.Churn != nil && s.Churn.Kind == RollPods && s.Measures(Programming)
+}
+
 // Churn is an open-loop stream of changes to the population.
 type Churn struct {
 	Kind ChurnKind `yaml:"kind" json:"kind"`

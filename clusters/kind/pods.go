@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"svcbench/clusters"
 )
@@ -62,6 +64,25 @@ func (c *cluster) placePods() {
 	c.pods = map[clusters.At]pod{
 		clusters.AtClient:  {name: "client", node: client},
 		clusters.AtBackend: {name: "backend", node: backend},
+	}
+}
+
+var _ clusters.Podded = (*cluster)(nil)
+
+// Pod is a pod that answers by itself. As pods should, it goes on answering for a
+// moment after it is told to end: until proxies have heard of it.
+func (c *cluster) Pod(port uint16) corev1.PodSpec {
+	grace, token := int64(5), false
+	return corev1.PodSpec{
+		NodeSelector:                  map[string]string{"kubernetes.io/hostname": c.pods[clusters.AtBackend].node},
+		Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		TerminationGracePeriodSeconds: &grace, AutomountServiceAccountToken: &token,
+		Containers: []corev1.Container{{
+			Name: "backend", Image: c.agentImage, ImagePullPolicy: corev1.PullNever,
+			Command:        []string{agentPath, "agent-pod", "--serve", strconv.Itoa(int(port))},
+			ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt(int(port))}}, PeriodSeconds: 1},
+			Lifecycle:      &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 2}}},
+		}},
 	}
 }
 

@@ -133,6 +133,9 @@ func (p *Provider) Fits(config clusters.Config) error {
 	if mode == nil {
 		return fmt.Errorf("unknown mode %q", config.Mode)
 	}
+	if config.Pods {
+		return errors.New("local clusters run no pods: --cluster kind does")
+	}
 	return mode.Fits(config.Size)
 }
 

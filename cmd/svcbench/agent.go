@@ -36,6 +36,7 @@ func agents() map[string]func(context.Context, *agent.Conn) error {
 // newAgentPod is what a pod of agents runs: it does nothing until it is ended.
 func newAgentPod() *cobra.Command {
 	var answer string
+	var serve uint16
 	cmd := &cobra.Command{
 		Use:    "agent-pod",
 		Short:  "Wait in a pod for agents to be started",
@@ -51,11 +52,15 @@ func newAgentPod() *cobra.Command {
 					return err
 				}
 			}
+			if serve != 0 {
+				return backend.Alone(cmd.Context(), backend.Spec{Ports: []uint16{serve}})
+			}
 			<-cmd.Context().Done()
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&answer, "answer", "", "range of addresses that belong to the pod")
+	cmd.Flags().Uint16Var(&serve, "serve", 0, "port on which to answer as backends do")
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"svcbench/clusters/kind"
 	"svcbench/internal/failure"
 	"svcbench/scenarios"
 )
@@ -42,7 +43,7 @@ func addChoosing(cmd *cobra.Command) *choosing {
 
 // load returns the scenarios that are named, changed by the flags.
 func (c *choosing) load(cmd *cobra.Command, names []string) ([]scenarios.Scenario, error) {
-	names, err := c.names(names)
+	names, err := c.names(names, withPods(cmd))
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +87,15 @@ func (c *choosing) overrides(cmd *cobra.Command) (scenarios.Overrides, error) {
 	return o, nil
 }
 
-// names are the scenarios asked for.
-func (c *choosing) names(args []string) ([]string, error) {
+// withPods reports whether the clusters that cmd asks for run pods.
+func withPods(cmd *cobra.Command) bool {
+	flag := cmd.Flags().Lookup("cluster")
+	return flag != nil && flag.Value.String() == kind.Name
+}
+
+// names are the scenarios asked for. All are those that can be measured with or
+// without pods.
+func (c *choosing) names(args []string, pods bool) ([]string, error) {
 	switch {
 	case c.all && len(args) > 0:
 		return nil, failure.New(failure.Usage, errors.New("--all and the names of scenarios exclude each other"), "leave out one of the two")
@@ -97,7 +105,9 @@ func (c *choosing) names(args []string) ([]string, error) {
 			return nil, err
 		}
 		for _, s := range all {
-			args = append(args, s.Name)
+			if pods || !s.NeedsPods() {
+				args = append(args, s.Name)
+			}
 		}
 	case len(args) == 0:
 		args = []string{defaultScenario}

@@ -36,6 +36,13 @@ const (
 	// kernel's tables led to the new endpoints alone, where they can be
 	// looked up (mode ebpf).
 	ProgrammingTable = "programming.table"
+	// ProgrammingReady, ProgrammingSlice and ProgrammingTraffic are the parts
+	// of ProgrammingAdd where a change is the rollout of a pod: from sending
+	// the API write until the new pod was ready, from there until it was in
+	// an EndpointSlice, and from there to the first connection that reached it.
+	ProgrammingReady   = "programming.ready"
+	ProgrammingSlice   = "programming.slice"
+	ProgrammingTraffic = "programming.traffic"
 )
 
 // The scalars of a trial.

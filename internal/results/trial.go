@@ -154,6 +154,10 @@ type Change struct {
 	// endpoints alone; 0 where they cannot be looked up, or did not before
 	// GaveUp.
 	Programmed int64 `json:"programmed,omitempty"`
+	// Ready is when the new pod was seen to be ready, Sliced when it was seen
+	// in an EndpointSlice; 0 for changes that write endpoints themselves.
+	Ready  int64 `json:"ready,omitempty"`
+	Sliced int64 `json:"sliced,omitempty"`
 	// FirstNew is the start of the first new connection answered by a new
 	// endpoint.
 	FirstNew int64 `json:"firstNew,omitempty"`

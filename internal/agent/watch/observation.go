@@ -12,6 +12,7 @@ import (
 type observation struct {
 	seen     Seen
 	new, old map[netip.Addr]struct{}
+	anyNew   bool
 	settle   int64
 	giveUp   int64
 	lastNew  int64 // the start of the last connection answered by a new one
@@ -24,6 +25,7 @@ func newObservation(c Command, start int64) *observation {
 		seen:   Seen{ID: c.ID, Errors: map[string]int64{}},
 		new:    set(c.New),
 		old:    set(c.Old),
+		anyNew: c.AnyNew,
 		settle: c.Settle.Nanoseconds(),
 		giveUp: start + c.Timeout.Nanoseconds(),
 	}
@@ -48,14 +50,16 @@ func (o *observation) add(out probe.Outcome) {
 		return
 	}
 	from := out.From.Addr()
-	if _, ok := o.new[from]; ok {
+	_, isNew := o.new[from]
+	_, isOld := o.old[from]
+	if isNew || o.anyNew && !isOld {
 		if s.FirstNew == 0 || out.Start < s.FirstNew {
 			s.FirstNew = out.Start
 		}
 		o.lastNew = max(o.lastNew, out.Start)
 		return
 	}
-	if _, ok := o.old[from]; ok {
+	if isOld {
 		s.LastOld = max(s.LastOld, out.Start)
 		return
 	}
@@ -86,7 +90,7 @@ func (o *observation) certain() int64 {
 	switch {
 	case len(o.old) == 0:
 		return s.FirstNew
-	case len(o.new) == 0:
+	case len(o.new) == 0 && !o.anyNew:
 		if s.LastOld == 0 { // perhaps the old ones have not begun to answer
 			return 0
 		}

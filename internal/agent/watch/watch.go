@@ -39,6 +39,9 @@ type Command struct {
 	// that should not any more. One of them may be empty.
 	New []netip.Addr `json:"new,omitempty"`
 	Old []netip.Addr `json:"old,omitempty"`
+	// AnyNew makes every endpoint that is not old a new one, for changes of
+	// which nobody knows beforehand who will answer.
+	AnyNew bool `json:"anyNew,omitempty"`
 	// Interval is the time between the starts of two connections; zero means
 	// DefaultInterval.
 	Interval time.Duration `json:"interval,omitempty"`
@@ -120,7 +123,7 @@ func (c Command) withDefaults() (Command, error) {
 	if err := c.Protocol.Check(); err != nil {
 		return c, err
 	}
-	if len(c.New) == 0 && len(c.Old) == 0 {
+	if len(c.New) == 0 && len(c.Old) == 0 && !c.AnyNew {
 		return c, errors.New("neither new nor old endpoints to watch for")
 	}
 	for _, ip := range c.New {
