@@ -19,21 +19,52 @@ inside() { nsenter --net="/run/netns/$space" env DOCKER_HOST="unix://$socket" "$
 
 answers() { [ -S "$socket" ] && inside docker info >/dev/null 2>&1; }
 
+# ended waits until a process is gone, and kills it after a minute.
+ended() {
+	tries=0
+	while [ -d "/proc/$1" ]; do
+		tries=$((tries + 1))
+		[ "$tries" -ne 300 ] || kill -9 "$1" 2>/dev/null || :
+		sleep 0.2
+	done
+}
+
+# ours says whether a process is one of the daemon: a number may be another's by now.
+ours() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -q -- "$dir/"; }
+
+stop() {
+	for file in "$dir/pid" "$dir/exec/containerd/containerd.pid"; do
+		pid=$(cat "$file" 2>/dev/null || :)
+		if [ -n "$pid" ] && ours "$pid"; then
+			kill "$pid" 2>/dev/null || :
+			ended "$pid"
+		fi
+	done
+	ip netns del "$space" 2>/dev/null || :
+	awk -v dir="$dir/" 'index($2, dir) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount
+	rm -rf --one-file-system "$dir"
+	for group in /sys/fs/cgroup/"$space" /sys/fs/cgroup/*/"$space"; do
+		[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
+	done
+}
+
 case "${1:-}" in
 start)
 	answers && exit 0
 	mkdir -p "$dir"
 	printf '{"runtimes": {"svcbench": {"path": "%s", "runtimeArgs": ["oci-runtime"]}}, "default-runtime": "svcbench"}\n' "$svcbench" >"$dir/daemon.json"
-	ip netns add "$space" 2>/dev/null || true
+	ip netns add "$space" 2>/dev/null || :
 	inside sh -c 'ip link set lo up && sysctl --quiet --write net.ipv4.ip_forward=1'
-	inside setsid dockerd --config-file="$dir/daemon.json" --data-root="$dir/data" --exec-root="$dir/exec" --pidfile="$dir/pid" \
+	# Not by a function, whose shell would stay and keep this one's output open.
+	nsenter --net="/run/netns/$space" setsid dockerd --config-file="$dir/daemon.json" --data-root="$dir/data" --exec-root="$dir/exec" --pidfile="$dir/pid" \
 		--host="unix://$socket" --cgroup-parent="/$space" --bip=172.30.0.1/24 >"$dir/log" 2>&1 &
 	tries=0
 	until answers; do
 		tries=$((tries + 1))
 		if [ "$tries" -gt 60 ]; then
 			tail -n 5 "$dir/log" >&2
-			echo "docker.sh: the daemon does not answer; its log is $dir/log" >&2
+			echo 'docker.sh: the daemon does not answer; that is the end of its log' >&2
+			stop
 			exit 1
 		fi
 		sleep 0.5
@@ -45,18 +76,7 @@ run)
 	inside "$@"
 	;;
 stop)
-	pid=$(cat "$dir/pid" 2>/dev/null || true)
-	if [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "--data-root=$dir/data"; then
-		kill "$pid"
-		while [ -d "/proc/$pid" ]; do sleep 0.2; done
-	fi
-	ip netns del "$space" 2>/dev/null || true
-	awk -v dir="$dir/" 'index($2, dir) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount
-	rm -rf --one-file-system "$dir"
-	for group in /sys/fs/cgroup/"$space" /sys/fs/cgroup/*/"$space"; do
-		[ -d "$group" ] && find "$group" -depth -type d -exec rmdir {} +
-	done
-	exit 0
+	stop
 	;;
 *)
 	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2

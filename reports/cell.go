@@ -110,7 +110,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		return
 	}
 	var added, addedLate, removed, removedLate, programmed, programmedLate []int64
-	var parts rollout
+	var pods rollout
 	failed := int64(0)
 	for _, ch := range t.Changes {
 		watched := max(0, ch.GaveUp-ch.Sent)
@@ -118,12 +118,14 @@ func (c *cell) addChanges(t *results.Trial) {
 		case ch.Error != "":
 			failed++
 			continue
+		case ch.Ready != 0:
+			pods.add(ch)
+			continue
 		case ch.FirstNew == 0:
 			addedLate = append(addedLate, watched)
 		default:
 			added = append(added, max(0, ch.FirstNew-ch.Sent))
 		}
-		parts.add(ch)
 		if ch.Programmed == 0 {
 			programmedLate = append(programmedLate, watched)
 		} else {
@@ -135,14 +137,16 @@ func (c *cell) addChanges(t *results.Trial) {
 			removed = append(removed, max(0, ch.LastOld-ch.Sent))
 		}
 	}
-	derived := map[string]*stats.Distribution{
-		results.ProgrammingAdd:    stats.FromDurations(added, addedLate),
-		results.ProgrammingRemove: stats.FromDurations(removed, removedLate),
+	derived := pods.distributions()
+	if derived == nil {
+		derived = map[string]*stats.Distribution{
+			results.ProgrammingAdd:    stats.FromDurations(added, addedLate),
+			results.ProgrammingRemove: stats.FromDurations(removed, removedLate),
+		}
 	}
 	if len(programmed) > 0 { // else they cannot be looked up, or showed nothing, which the trial says
 		derived[results.ProgrammingTable] = stats.FromDurations(programmed, programmedLate)
 	}
-	maps.Copy(derived, parts.distributions())
 	for metric, d := range derived {
 		s := c.sample(sampleKey{metric, results.ClassAll})
 		s.blocks[t.Block] = d

@@ -56,11 +56,13 @@ func families() []family {
 		{results.HTTPNew + results.ServiceTime, "HTTP request on a new connection, from when it was sent"},
 		{results.HTTPNew + results.Lag, "HTTP requests on new connections sent late"},
 		{results.ProgrammingAdd, "New endpoint reached after the API write"},
-		{results.ProgrammingReady, "New pod ready after the API write"},
-		{results.ProgrammingSlice, "New pod in an EndpointSlice after it was ready"},
-		{results.ProgrammingTraffic, "New pod reached after it was in an EndpointSlice"},
 		{results.ProgrammingRemove, "Removed endpoint last reached after the API write"},
 		{results.ProgrammingTable, "New endpoints in the kernel's tables after the API write"},
+		{results.PodTotal, "New pod reached after the API write"},
+		{results.PodReady, "New pod ready after the API write"},
+		{results.PodSlice, "New pod in an EndpointSlice after it was ready"},
+		{results.PodTraffic, "New pod reached after it was in an EndpointSlice"},
+		{results.PodRemove, "Old pod last reached after the API write"},
 		{results.ColdStart, "Cold start until traffic converged"},
 		{results.ProxyCPU, "CPU time of the proxy"},
 		{results.ProxyCPUStart, "CPU time of the proxy until converged"},
@@ -138,6 +140,8 @@ func headline(metric string) bool {
 	case "path.p50", "path.p99", "connect.p50", "connect.p99", "connect.direct.p50", "connect.syscall.p50",
 		"connect.churn.p99", "http.keepalive.p50", "http.keepalive.p99", "http.new.p50", "http.new.p99",
 		"programming.add.p50", "programming.add.p90", "programming.remove.p50", "programming.remove.p90",
+		"programming.pod.total.p50", "programming.pod.ready.p50", "programming.pod.slice.p50",
+		"programming.pod.traffic.p50", "programming.pod.traffic.p90", "programming.pod.remove.p50",
 		results.ColdStart, results.ProxyCPU, results.ProxyRSS, results.ProxySyncFirst, results.ProxySyncChurn,
 		results.Rules + "count":
 		return true
@@ -153,6 +157,7 @@ func judged(metric string) bool {
 	switch {
 	case !results.LowerIsBetter(metric),
 		strings.Contains(metric+".", results.Lag+"."),
+		hasPrefix(metric, results.Pod) && !hasPrefix(metric, results.PodTraffic), // mostly Kubernetes', in every mode
 		hasPrefix(metric, "cluster"):
 		return false
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -35,16 +34,45 @@ const (
 	tardy = 20 * time.Millisecond
 )
 
+// changer makes the changes of a churn.
+type changer interface {
+	// run makes all changes of the schedule that begins at a time of
+	// CLOCK_MONOTONIC, and returns when the last has been seen or given up.
+	run(ctx context.Context, begin int64) error
+	// changes are those that were made, in no order.
+	changes() []results.Change
+	// close gives up what it needed. It is called once.
+	close()
+}
+
 // churn changes the population, and measures how long it takes until traffic
 // obeys and what other traffic notices.
-func churn(ctx context.Context, f *inFlight) (err error) {
+func churn(ctx context.Context, f *inFlight) error {
+	watcher, err := watch.Start(ctx, f.cluster.Place(clusters.AtClient))
+	if err != nil {
+		return err
+	}
+	defer watcher.Close()
+	c, err := f.changer(ctx, watcher)
+	if err != nil {
+		return fmt.Errorf("prepare changes: %w", err)
+	}
+	defer c.close()
+	// What was prepared is no part of the churn.
 	if f.cost.before, err = f.usage(ctx); err != nil {
 		return err
 	}
 	if f.cost.syncs.before, err = f.syncs(ctx); err != nil {
 		return err
 	}
-	if err := f.churn(ctx); err != nil {
+	traffic, err := f.duringTraffic(ctx, c)
+	if err != nil {
+		return err
+	}
+	f.record.Changes = slices.SortedFunc(slices.Values(c.changes()), func(a, b results.Change) int { return cmp.Compare(a.ID, b.ID) })
+	f.doubtChanges()
+	f.doubtConnector(results.ConnectChurn, traffic)
+	if err := f.storeBackground(traffic); err != nil {
 		return err
 	}
 	if f.cost.syncs.after, err = f.syncs(ctx); err != nil {
@@ -54,75 +82,29 @@ func churn(ctx context.Context, f *inFlight) (err error) {
 	return err
 }
 
-// churn makes all changes while connections are made in the background.
-func (f *inFlight) churn(ctx context.Context) error {
-	watcher, err := watch.Start(ctx, f.cluster.Place(clusters.AtClient))
-	if err != nil {
-		return err
-	}
-	defer watcher.Close()
+// changer prepares the changes that the scenario asks for.
+func (f *inFlight) changer(ctx context.Context, w *watch.Watcher) (changer, error) {
 	if f.trial.scenario.NeedsPods() {
-		return f.roll(ctx, watcher)
+		return newRoller(ctx, f, w)
 	}
-	table, err := f.openTable()
-	if err != nil {
-		return err
-	}
-	if table != nil {
-		defer table.Close()
-	}
+	return newChurner(f, w)
+}
+
+// duringTraffic makes all changes while connections are made in the background.
+func (f *inFlight) duringTraffic(ctx context.Context, c changer) (traffic *connect.Result, err error) {
 	spec := f.background()
-	c := newChurner(f, watcher, agent.Now()+churnLead.Nanoseconds())
-	c.table = table
-	var traffic *connect.Result
+	begin := agent.Now() + churnLead.Nanoseconds()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.run(ctx) })
+	g.Go(func() error { return c.run(ctx, begin) })
 	g.Go(func() (err error) {
 		traffic, err = connect.Run(ctx, f.cluster.Place(clusters.AtClient), spec)
 		return err
 	})
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	slices.SortFunc(c.made, func(a, b results.Change) int { return cmp.Compare(a.ID, b.ID) })
-	f.record.Changes = c.made
-	maps.Copy(f.endpoints, c.endpoints)
-	if table != nil && !slices.ContainsFunc(c.made, func(c results.Change) bool { return c.Programmed != 0 }) {
-		f.missing(results.ProgrammingTable, "no change was seen in the kernel's tables")
-	}
-	f.doubtChanges()
-	f.doubtConnector(results.ConnectChurn, traffic)
-	return f.storeBackground(traffic)
+	return traffic, g.Wait()
 }
 
-// roll makes all rollouts while connections are made in the background.
-func (f *inFlight) roll(ctx context.Context, watcher *watch.Watcher) error {
-	r, err := newRoller(ctx, f, watcher)
-	if err != nil {
-		return fmt.Errorf("prepare rollouts: %w", err)
-	}
-	defer r.track.close()
-	spec := f.background()
-	r.begin = agent.Now() + churnLead.Nanoseconds()
-	var traffic *connect.Result
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.run(ctx) })
-	g.Go(func() (err error) {
-		traffic, err = connect.Run(ctx, f.cluster.Place(clusters.AtClient), spec)
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	slices.SortFunc(r.made, func(a, b results.Change) int { return cmp.Compare(a.ID, b.ID) })
-	f.record.Changes = r.made
-	f.doubtChanges()
-	f.doubtConnector(results.ConnectChurn, traffic)
-	return f.storeBackground(traffic)
-}
-
-// background returns the traffic during churn: new connections to the
-// Services that may be changed.
+// background returns the traffic during churn: new connections to Services of the
+// population, which a churner may change and a roller does not.
 func (f *inFlight) background() connect.Spec {
 	rate, timeout := churnTraffic, scenarios.DefaultConnectTimeout.Std()
 	if c := f.trial.scenario.Traffic.Connect; c != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +39,6 @@ type churner struct {
 	f        *inFlight
 	watcher  *watch.Watcher
 	table    clusters.Table // nil if it cannot be looked up
-	begin    int64          // of the schedule, in ns of CLOCK_MONOTONIC
 	due      []time.Duration
 	interval time.Duration // between two connections that watch a change
 	idle     chan int      // the Services that may be changed, the next first
@@ -48,10 +49,14 @@ type churner struct {
 	failed    int
 }
 
-func newChurner(f *inFlight, w *watch.Watcher, begin int64) *churner {
+func newChurner(f *inFlight, w *watch.Watcher) (*churner, error) {
 	churn := f.trial.scenario.Churn
+	table, err := f.openTable()
+	if err != nil {
+		return nil, err
+	}
 	c := &churner{
-		f: f, watcher: w, begin: begin, due: dues(churn, f.random("changes")),
+		f: f, watcher: w, table: table, due: dues(churn, f.random("changes")),
 		interval:  max(f.probeInterval, probeInterval(churn.Rate)),
 		idle:      make(chan int, f.population.Services()),
 		endpoints: map[int][]netip.Addr{},
@@ -66,7 +71,26 @@ func newChurner(f *inFlight, w *watch.Watcher, begin int64) *churner {
 	if c.interval != watch.DefaultInterval {
 		f.note("each change was watched by a connection every %v", c.interval)
 	}
-	return c
+	return c, nil
+}
+
+var _ changer = (*churner)(nil)
+
+// changes are those that were made. They are also what the population is from now
+// on.
+func (c *churner) changes() []results.Change {
+	maps.Copy(c.f.endpoints, c.endpoints)
+	if c.table != nil && !slices.ContainsFunc(c.made, func(c results.Change) bool { return c.Programmed != 0 }) {
+		c.f.missing(results.ProgrammingTable, "no change was seen in the kernel's tables")
+	}
+	return c.made
+}
+
+// close closes the tables.
+func (c *churner) close() {
+	if c.table != nil {
+		_ = c.table.Close() // they were only read
+	}
 }
 
 // probeInterval is the time between two connections that watch a change, when
@@ -77,10 +101,9 @@ func probeInterval(rate float64) time.Duration {
 	return max(watch.DefaultInterval, interval)
 }
 
-// run makes all changes and returns when the last has been seen or given up. A
-// change whose Service is not to be had in time is late.
-func (c *churner) run(ctx context.Context) error {
-	return onSchedule(ctx, c.begin, c.due, c.idle, c.change)
+// run makes all changes. One whose Service is not to be had in time is late.
+func (c *churner) run(ctx context.Context, begin int64) error {
+	return onSchedule(ctx, begin, c.due, c.idle, c.change)
 }
 
 // change makes the n-th change, to Service i at the time due.

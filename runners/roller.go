@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -26,9 +27,11 @@ import (
 )
 
 const (
-	// rolledServices is how many Services have a pod of their own. None is
-	// rolled twice at a time.
-	rolledServices = 6
+	// typicalRollout is how long a Service is busy with one: its new pod has to
+	// become ready, and its old one to go. No Service is rolled twice at a time,
+	// so that there must be as many as are busy at once, and leastRolled at least.
+	typicalRollout = 15 * time.Second
+	leastRolled    = 6
 	// rolledLabel marks them and what belongs to them; its value is the name.
 	rolledLabel = "svcbench.dev/rolled"
 	// rolloutPatience is how long pods may take to come or go.
@@ -42,7 +45,6 @@ type roller struct {
 	pods    clusters.Podded
 	watcher *watch.Watcher
 	track   *tracker
-	begin   int64 // of the schedule, in ns of CLOCK_MONOTONIC
 	due     []time.Duration
 	idle    chan *rolled // those that may be rolled
 
@@ -54,7 +56,7 @@ type roller struct {
 type rolled struct {
 	name string
 	addr netip.AddrPort
-	pod  netip.Addr
+	pod  seenPod
 }
 
 // newRoller makes the Services and their pods, and returns when the proxy leads
@@ -64,12 +66,13 @@ func newRoller(ctx context.Context, f *inFlight, w *watch.Watcher) (*roller, err
 	if !ok {
 		return nil, errors.New("this cluster runs no pods")
 	}
-	r := &roller{f: f, pods: pods, watcher: w, due: dues(f.trial.scenario.Churn, f.random("changes")), idle: make(chan *rolled, rolledServices)}
+	churn := f.trial.scenario.Churn
+	all := make([]*rolled, max(leastRolled, int(math.Ceil(churn.Rate*typicalRollout.Seconds()))))
+	r := &roller{f: f, pods: pods, watcher: w, due: dues(churn, f.random("changes")), idle: make(chan *rolled, len(all))}
 	var err error
 	if r.track, err = newTracker(ctx, f.cluster.API(), population.Namespace); err != nil {
 		return nil, err
 	}
-	all := make([]*rolled, rolledServices)
 	g, making := errgroup.WithContext(ctx)
 	for i := range all {
 		g.Go(func() (err error) {
@@ -95,7 +98,7 @@ func newRoller(ctx context.Context, f *inFlight, w *watch.Watcher) (*roller, err
 func (r *roller) converge(ctx context.Context, all []*rolled) error {
 	spec := verify.Spec{Timeout: rolloutPatience, Protocol: r.f.protocol()}
 	for _, one := range all {
-		spec.Targets = append(spec.Targets, verify.Target{ID: one.name, Addr: one.addr, Want: []netip.Addr{one.pod}})
+		spec.Targets = append(spec.Targets, verify.Target{ID: one.name, Addr: one.addr, Want: []netip.Addr{one.pod.ip}})
 	}
 	result, err := verify.Run(ctx, r.f.cluster.Place(clusters.AtClient), spec)
 	if err != nil {
@@ -140,21 +143,28 @@ func (r *roller) deploy(ctx context.Context, name string) (*rolled, error) {
 	if err != nil {
 		return nil, err
 	}
-	pod, err := r.track.ready(ctx, name, netip.Addr{})
+	pod, err := r.track.ready(ctx, name, seenPod{})
 	return &rolled{name: name, addr: netip.AddrPortFrom(addr, 80), pod: pod}, err
 }
 
-// run makes all changes and returns when the last has been seen or given up.
-func (r *roller) run(ctx context.Context) error {
-	return onSchedule(ctx, r.begin, r.due, r.idle, r.change)
+var _ changer = (*roller)(nil)
+
+// run makes all changes. One for which every Service is busy is late.
+func (r *roller) run(ctx context.Context, begin int64) error {
+	return onSchedule(ctx, begin, r.due, r.idle, r.change)
 }
+
+func (r *roller) changes() []results.Change { return r.made }
+
+// close ends the watches; what was deployed goes with the cluster.
+func (r *roller) close() { r.track.close() }
 
 // change rolls one Service at the time due.
 func (r *roller) change(ctx context.Context, n int, one *rolled, due int64) error {
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	seen, err := r.watcher.Watch(watching, watch.Command{
-		ID: n, Addr: one.addr, Old: []netip.Addr{one.pod}, AnyNew: true, Protocol: r.f.protocol(),
+		ID: n, Addr: one.addr, Old: []netip.Addr{one.pod.ip}, AnyNew: true, Protocol: r.f.protocol(),
 		Interval: r.f.probeInterval, Timeout: preRoll + r.f.trial.scenario.Churn.Timeout.Std(),
 	})
 	if err != nil {
@@ -180,8 +190,8 @@ func (r *roller) change(ctx context.Context, n int, one *rolled, due int64) erro
 	if err != nil {
 		return fmt.Errorf("rollout %d: %w", change.ID, err)
 	}
-	change.Ready, change.Sliced = r.track.times(one.name, fresh)
-	if err := r.track.gone(ctx, one.name, one.pod); err != nil {
+	change.Ready, change.Sliced = fresh.ready, fresh.sliced
+	if err := r.track.gone(ctx, one.pod); err != nil {
 		return fmt.Errorf("rollout %d: %w", change.ID, err)
 	}
 	one.pod = fresh

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
@@ -24,21 +25,22 @@ type tracker struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when something was seen
-	seen    map[podKey]*podTimes
+	seen    map[string]*seenPod
+	failed  error // why a watch has ended, if the API server said
 }
 
-// podKey is a pod of a rolled Service.
-type podKey struct {
+// seenPod is what was seen of a pod. Times are those when something was first
+// seen, in ns of CLOCK_MONOTONIC; 0 for not yet.
+type seenPod struct {
+	name    string
 	service string
 	ip      netip.Addr
+
+	ready, sliced, deleted int64
 }
 
-// podTimes are when things were first seen of a pod, in ns of CLOCK_MONOTONIC; 0
-// for not yet.
-type podTimes struct{ ready, sliced, deleted int64 }
-
 func newTracker(ctx context.Context, api kubernetes.Interface, namespace string) (*tracker, error) {
-	t := &tracker{ended: make(chan struct{}), changed: make(chan struct{}), seen: map[podKey]*podTimes{}}
+	t := &tracker{ended: make(chan struct{}), changed: make(chan struct{}), seen: map[string]*seenPod{}}
 	all := metav1.ListOptions{LabelSelector: rolledLabel}
 	var err error
 	if t.pods, err = api.CoreV1().Pods(namespace).Watch(ctx, all); err != nil {
@@ -72,11 +74,11 @@ func (t *tracker) note(e apiwatch.Event, at int64) {
 	defer t.mu.Unlock()
 	switch o := e.Object.(type) {
 	case *corev1.Pod:
-		ip, err := netip.ParseAddr(o.Status.PodIP)
-		if err != nil {
-			return // it has none yet
+		p := t.of(o.Name)
+		p.service = o.Labels[rolledLabel]
+		if ip, err := netip.ParseAddr(o.Status.PodIP); err == nil { // else it has none yet
+			p.ip = ip
 		}
-		p := t.of(o.Labels[rolledLabel], ip)
 		if e.Type == apiwatch.Deleted {
 			stamp(&p.deleted, at)
 		} else if isReady(o) {
@@ -84,25 +86,23 @@ func (t *tracker) note(e apiwatch.Event, at int64) {
 		}
 	case *discovery.EndpointSlice:
 		for _, endpoint := range o.Endpoints {
-			if r := endpoint.Conditions.Ready; r != nil && !*r || len(endpoint.Addresses) == 0 {
-				continue
-			}
-			if ip, err := netip.ParseAddr(endpoint.Addresses[0]); err == nil {
-				stamp(&t.of(o.Labels[rolledLabel], ip).sliced, at)
+			if r := endpoint.Conditions.Ready; (r == nil || *r) && endpoint.TargetRef != nil {
+				stamp(&t.of(endpoint.TargetRef.Name).sliced, at)
 			}
 		}
+	default:
+		t.failed = apierrors.FromObject(e.Object)
 	}
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// of returns the times of a pod. mu must be held.
-func (t *tracker) of(service string, ip netip.Addr) *podTimes {
-	key := podKey{service, ip}
-	if t.seen[key] == nil {
-		t.seen[key] = &podTimes{}
+// of returns what was seen of a pod. mu must be held.
+func (t *tracker) of(name string) *seenPod {
+	if t.seen[name] == nil {
+		t.seen[name] = &seenPod{name: name}
 	}
-	return t.seen[key]
+	return t.seen[name]
 }
 
 // stamp sets a time that was not set before.
@@ -123,37 +123,22 @@ func isReady(p *corev1.Pod) bool {
 
 // ready waits for a pod of a Service, other than old, that is ready and in its
 // EndpointSlice.
-func (t *tracker) ready(ctx context.Context, service string, old netip.Addr) (ip netip.Addr, err error) {
+func (t *tracker) ready(ctx context.Context, service string, old seenPod) (found seenPod, err error) {
 	err = t.await(ctx, "a pod of "+service+" to be ready", func() bool {
-		for key, times := range t.seen {
-			if key.service == service && key.ip != old && times.ready != 0 && times.sliced != 0 && times.deleted == 0 {
-				ip = key.ip
+		for _, p := range t.seen {
+			if p.service == service && p.name != old.name && p.ready != 0 && p.sliced != 0 && p.deleted == 0 {
+				found = *p
 				return true
 			}
 		}
 		return false
 	})
-	return ip, err
+	return found, err
 }
 
-// gone waits until a pod does not exist any more, and forgets it: its address may
-// come back.
-func (t *tracker) gone(ctx context.Context, service string, ip netip.Addr) error {
-	return t.await(ctx, "the pod "+ip.String()+" of "+service+" to be gone", func() bool {
-		if p := t.seen[podKey{service, ip}]; p == nil || p.deleted == 0 {
-			return false
-		}
-		delete(t.seen, podKey{service, ip})
-		return true
-	})
-}
-
-// times returns when a pod was first seen to be ready and in an EndpointSlice.
-func (t *tracker) times(service string, ip netip.Addr) (ready, sliced int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p := t.of(service, ip)
-	return p.ready, p.sliced
+// gone waits until a pod does not exist any more.
+func (t *tracker) gone(ctx context.Context, pod seenPod) error {
+	return t.await(ctx, "pod "+pod.name+" to be gone", func() bool { return t.of(pod.name).deleted != 0 })
 }
 
 // await waits until something is so by what was seen; it asks with mu held.
@@ -170,9 +155,16 @@ func (t *tracker) await(ctx context.Context, what string, so func() bool) error 
 		select {
 		case <-changed:
 		case <-t.ended:
-			return errors.New("the API server ended a watch")
+			return errors.Join(errors.New("the API server ended a watch"), t.why())
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// why is what the API server said when it ended a watch; nil if it said nothing.
+func (t *tracker) why() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
 }

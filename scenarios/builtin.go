@@ -23,7 +23,8 @@ import (
 var builtins embed.FS
 
 // Builtins returns the built-in scenarios, the cheapest first: by blocks
-// times the Services and endpoints of all points, then by name.
+// times the Services and endpoints of all points, then by name. Those that need
+// pods of their own come last.
 func Builtins() ([]Scenario, error) {
 	all := make([]Scenario, 0, len(builtinNames()))
 	for _, name := range builtinNames() {
@@ -34,9 +35,17 @@ func Builtins() ([]Scenario, error) {
 		all = append(all, *s)
 	}
 	slices.SortFunc(all, func(a, b Scenario) int {
-		return cmp.Or(cmp.Compare(a.work(), b.work()), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(needs(a), needs(b)), cmp.Compare(a.work(), b.work()), cmp.Compare(a.Name, b.Name))
 	})
 	return all, nil
+}
+
+// needs is 1 for scenarios that run in fewer places than others.
+func needs(s Scenario) int {
+	if s.NeedsPods() {
+		return 1
+	}
+	return 0
 }
 
 // work is a rough measure of how long a scenario takes: the Services and

@@ -10,14 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"svcbench/clusters"
 	"svcbench/clusters/crd"
 	"svcbench/clusters/modes"
 	"svcbench/internal/nodeimage"
@@ -30,6 +29,8 @@ type Cilium struct {
 	Image nodeimage.Image
 	// Assets is the folder of the component on this machine.
 	Assets string
+	// Version is the agent's.
+	Version string
 }
 
 // launch is what a pod of the agent is told.
@@ -163,9 +164,17 @@ func (p *proxy) startCilium(ctx context.Context) error {
 	return err
 }
 
-// stopCilium ends the agent; what it programmed stays.
+// stopCilium ends the agent, and returns when its pod is gone, so that it can be
+// started again; what it programmed stays.
 func (p *proxy) stopCilium(ctx context.Context) error {
-	return p.cluster.api.CoreV1().Pods(namespace).Delete(ctx, ciliumName, metav1.DeleteOptions{})
+	pods := p.cluster.api.CoreV1().Pods(namespace)
+	if err := pods.Delete(ctx, ciliumName, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	return poll(ctx, "the pod of cilium-agent to be gone", func(ctx context.Context) (bool, error) {
+		_, err := pods.Get(ctx, ciliumName, metav1.GetOptions{})
+		return apierrors.IsNotFound(err), err
+	})
 }
 
 // ciliumName is the name of the agent's pod.
@@ -176,7 +185,7 @@ const ciliumName = "cilium"
 func ciliumPod(node, image, told string) *corev1.Pod {
 	yes, file, grace := true, corev1.HostPathFile, int64(1)
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: ciliumName, Labels: map[string]string{"app": "svcbench"}},
+		ObjectMeta: metav1.ObjectMeta{Name: ciliumName, Labels: map[string]string{"app": ciliumName}},
 		Spec: corev1.PodSpec{
 			NodeName: node, HostNetwork: true, RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &grace,
 			Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
@@ -205,53 +214,3 @@ type ciliumNode struct {
 
 // Path is where this process finds a file of the agent.
 func (n ciliumNode) Path(name string) string { return filepath.Join(n.root, agentDir, name) }
-
-// observed is the client's node as the mode sees it.
-func (p *proxy) observed(ctx context.Context) (modes.Node, error) {
-	home := p.cluster.home()
-	if !p.isCilium() {
-		return home, nil
-	}
-	link, err := home.Run(ctx, nil, "readlink", "/proc/"+p.current()+"/ns/mnt")
-	if err != nil {
-		return nil, err
-	}
-	pid, err := processIn(strings.TrimSpace(string(link)))
-	if err != nil {
-		return nil, fmt.Errorf("find cilium-agent among the processes of this machine: %w", err)
-	}
-	return ciliumNode{home, filepath.Join("/proc", strconv.Itoa(pid), "root")}, nil
-}
-
-// processIn returns a process of this machine that is in a mount namespace.
-func processIn(mounts string) (int, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if link, err := os.Readlink(filepath.Join("/proc", e.Name(), "ns", "mnt")); err == nil && link == mounts {
-			return pid, nil
-		}
-	}
-	return 0, errors.New("there is none")
-}
-
-var _ clusters.Tabled = (*proxy)(nil)
-
-// Table opens the rules for looking them up, where the mode can.
-func (p *proxy) Table() (clusters.Table, error) {
-	m, ok := p.cluster.mode.(modes.Tabled)
-	if !ok {
-		return nil, nil
-	}
-	n, err := p.observed(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	return m.Table(n)
-}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,7 +36,7 @@ type cluster struct {
 	work    string // a folder that goes with the cluster
 	claim   *claim
 	cilium  Cilium
-	bridged bool // the network of the nodes was made for this cluster
+	failed  bool // it never came up
 
 	agentImage string
 	rest       *rest.Config
@@ -48,10 +49,11 @@ type cluster struct {
 	died chan struct{} // closed when a part has ended by itself
 	over chan struct{} // closed by Close
 
-	mu      sync.Mutex
-	closing bool
-	closed  bool
-	err     error
+	mu       sync.Mutex
+	closing  bool
+	closed   bool
+	expected bool // that the proxy ends
+	err      error
 }
 
 var (
@@ -84,56 +86,85 @@ func (c *cluster) steps() []step {
 }
 
 // createNodes has kind create the nodes. Its functions take no context: when
-// ctx ends the nodes are removed, which ends whatever it was doing.
+// ctx ends the nodes are removed, which ends whatever it was doing, again and again
+// because it may be about to make another.
 func (c *cluster) createNodes(ctx context.Context) error {
-	definition, err := definition(c.config.Mode, c.proxy.program.Config, c.workers)
+	wanted, err := definition(c.config.Mode, c.proxy.program.Config, c.workers)
 	if err != nil {
 		return err
 	}
-	c.bridged = !c.engine.hasBridge(ctx)
+	before, err := c.engine.network(ctx)
+	if err != nil {
+		return err
+	}
 	created := make(chan error, 1)
 	go func() {
 		created <- c.kind.Create(c.name,
-			kindcluster.CreateWithV1Alpha4Config(definition), kindcluster.CreateWithNodeImage(c.image),
+			kindcluster.CreateWithV1Alpha4Config(wanted), kindcluster.CreateWithNodeImage(c.image),
 			kindcluster.CreateWithKubeconfigPath(c.kubeconfig()), kindcluster.CreateWithRetain(true),
 			kindcluster.CreateWithDisplayUsage(false), kindcluster.CreateWithDisplaySalutation(false))
 	}()
-	select {
-	case err := <-created:
-		if err != nil {
-			return errors.Join(err, c.keepLogs())
+	cancelled := ctx.Done()
+	again := time.NewTicker(500 * time.Millisecond)
+	defer again.Stop()
+	for {
+		select {
+		case err := <-created:
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return errors.Join(err, c.rememberNetwork(ctx, before))
+		case <-cancelled:
+			cancelled = nil
+		case <-again.C:
 		}
-		return nil
-	case <-ctx.Done():
-		_ = c.kind.Delete(c.name, c.kubeconfig())
-		<-created
-		return context.Cause(ctx)
+		if ctx.Err() != nil {
+			_ = c.kind.Delete(c.name, c.kubeconfig())
+		}
 	}
 }
 
-// keepLogs keeps what the nodes say of a failure.
-func (c *cluster) keepLogs() error {
-	if c.config.LogDir == "" {
+// rememberNetwork claims the network of the nodes if it was made for them.
+func (c *cluster) rememberNetwork(ctx context.Context, before string) error {
+	if before != "" {
 		return nil
 	}
-	// It complains of programs that a node does not have; what it found is there.
-	_ = c.kind.CollectLogs(c.name, filepath.Join(c.config.LogDir, "nodes"))
-	return nil
-}
-
-// keepProxyLogs keeps what the kube-proxies have said, as far as it can be had.
-func (c *cluster) keepProxyLogs(ctx context.Context) {
-	if c.api == nil || c.proxy.pid == "" {
-		return
-	}
-	pods := c.api.CoreV1().Pods(metav1.NamespaceSystem)
-	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-proxy"})
+	id, err := c.engine.network(ctx)
 	if err != nil {
+		return err
+	}
+	c.claim.Network = id
+	return c.claim.write()
+}
+
+// logPatience is how long logs may take to be kept.
+const logPatience = 10 * time.Second
+
+// keepLogs keeps what the proxies have said, and what the nodes have if the cluster
+// has failed, as far as it can be had.
+func (c *cluster) keepLogs(ctx context.Context) {
+	if c.config.LogDir == "" {
 		return
 	}
-	for _, p := range list.Items {
-		if text, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(ctx); err == nil {
-			_ = os.WriteFile(filepath.Join(c.config.LogDir, "kube-proxy-"+p.Spec.NodeName+".log"), text, 0o644)
+	if c.failed {
+		// It complains of programs that a node does not have; what it found is there.
+		_ = c.kind.CollectLogs(c.name, filepath.Join(c.config.LogDir, "nodes"))
+	}
+	if c.api == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, logPatience)
+	defer cancel()
+	for label, in := range map[string]string{"k8s-app=kube-proxy": metav1.NamespaceSystem, "app=" + ciliumName: namespace} {
+		pods := c.api.CoreV1().Pods(in)
+		list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: label})
+		if err != nil {
+			continue
+		}
+		for _, p := range list.Items {
+			if text, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(ctx); err == nil {
+				_ = os.WriteFile(filepath.Join(c.config.LogDir, c.mode.Binary()+".log"), text, 0o644)
+			}
 		}
 	}
 }
@@ -211,11 +242,18 @@ func (c *cluster) watch(done <-chan struct{}, why func() error, name string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing || c.err != nil {
+	if c.closing || c.expected || c.err != nil {
 		return
 	}
 	c.err = err
 	close(c.died)
+}
+
+// expect makes the next end of a part no failure.
+func (c *cluster) expect() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expected = true
 }
 
 // API returns a client of the API server.
@@ -243,7 +281,9 @@ func (c *cluster) home() node { return c.node(c.pods[clusters.AtClient].node) }
 
 // Forget empties the table of connections of the client's node.
 func (c *cluster) Forget() error {
-	_, err := c.home().Run(context.Background(), nil, "conntrack", "-F")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := c.home().Run(ctx, nil, "conntrack", "-F")
 	return err
 }
 
@@ -258,7 +298,7 @@ func (c *cluster) Err() error {
 }
 
 // Close removes the nodes, and the network that kind has made for them if nobody
-// else had one.
+// else has come to need it.
 func (c *cluster) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.closed {
@@ -271,22 +311,9 @@ func (c *cluster) Close(ctx context.Context) error {
 	if c.backends != nil {
 		_ = c.backends.Close() // how it ends does not matter any more
 	}
-	c.keepProxyLogs(ctx)
-	deleted := make(chan error, 1)
-	go func() { deleted <- c.kind.Delete(c.name, c.kubeconfig()) }()
-	var err error
-	select {
-	case err = <-deleted:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
+	c.keepLogs(ctx)
+	if err := c.claim.remove(ctx, c.name); err != nil {
+		return errors.Join(fmt.Errorf("remove cluster %s: %w", c.name, err), c.claim.abandon())
 	}
-	if c.bridged {
-		// It stays if others have come to use it.
-		_, _ = c.engine.run(ctx, "network", "rm", bridge())
-	}
-	if err = errors.Join(err, os.RemoveAll(c.work)); err != nil {
-		// Unlocked, the claim says that something is left.
-		return errors.Join(fmt.Errorf("remove cluster %s: %w", c.name, err), c.claim.file.Close())
-	}
-	return c.claim.release()
+	return c.claim.release(c.name)
 }

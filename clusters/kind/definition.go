@@ -16,7 +16,8 @@ var (
 	// pods behind Services, the upper half has the real ones.
 	clusterRange = netip.MustParsePrefix("10.128.0.0/11")
 	podRange     = netip.MustParsePrefix("10.128.0.0/12")
-	realPods     = netip.MustParsePrefix("10.144.0.0/16")
+	realPods     = netip.MustParsePrefix("10.144.0.0/16") // Cilium takes addresses of it
+	nodePods     = netip.MustParsePrefix("10.145.0.0/16") // of those that really run
 	serviceRange = netip.MustParsePrefix("10.96.0.0/12")
 )
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,16 +19,23 @@ import (
 
 // engine is the program that runs containers.
 type engine struct {
-	name   string
-	option kindcluster.ProviderOption
+	name string
+	// env is added to its environment; nil where it is this process's anyway.
+	env []string
 }
 
-// engines are those that kind supports, in its order of preference.
-func engines() []engine {
-	return []engine{
-		{"docker", kindcluster.ProviderWithDocker()},
-		{"podman", kindcluster.ProviderWithPodman()},
-		{"nerdctl", kindcluster.ProviderWithNerdctl("nerdctl")},
+// engines are those that kind supports, in the order in which they are tried.
+func engines() []string { return []string{"docker", "podman", "nerdctl"} }
+
+// option tells kind to use the engine.
+func (e engine) option() kindcluster.ProviderOption {
+	switch e.name {
+	case "podman":
+		return kindcluster.ProviderWithPodman()
+	case "nerdctl":
+		return kindcluster.ProviderWithNerdctl(e.name)
+	default:
+		return kindcluster.ProviderWithDocker()
 	}
 }
 
@@ -41,16 +49,24 @@ func Engine(ctx context.Context) (string, error) {
 // findEngine returns the first engine that answers, or the one that the
 // environment asks for as it asks kind.
 func findEngine(ctx context.Context) (engine, error) {
-	asked := os.Getenv("KIND_EXPERIMENTAL_PROVIDER")
+	const next = "start Docker, Podman or nerdctl, and then the same command again"
+	const variable = "KIND_EXPERIMENTAL_PROVIDER"
+	asked := os.Getenv(variable)
+	if asked != "" && !slices.Contains(engines(), asked) {
+		return engine{}, failure.New(failure.Usage, fmt.Errorf("%s=%s is none of %s", variable, asked, strings.Join(engines(), ", ")), "")
+	}
 	var silent []string
-	for _, e := range engines() {
-		if asked != "" && e.name != asked {
+	for _, name := range engines() {
+		if asked != "" && name != asked {
 			continue
 		}
-		if _, err := exec.LookPath(e.name); err != nil {
+		if _, err := exec.LookPath(name); err != nil {
 			continue
 		}
-		_, err := e.run(ctx, "info")
+		e := engine{name: name}
+		limited, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("it takes too long"))
+		_, err := e.run(limited, "info")
+		cancel()
 		if err == nil {
 			return e, nil
 		}
@@ -59,7 +75,6 @@ func findEngine(ctx context.Context) (engine, error) {
 		}
 		silent = append(silent, err.Error())
 	}
-	const next = "start Docker, Podman or nerdctl, and then the same command again"
 	if len(silent) == 0 {
 		return engine{}, failure.New(failure.Environment, errors.New("no container engine is installed"), next)
 	}
@@ -70,6 +85,9 @@ func findEngine(ctx context.Context) (engine, error) {
 func (e engine) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, e.name, args...)
 	cmd.WaitDelay = time.Second
+	if e.env != nil {
+		cmd.Env = append(os.Environ(), e.env...)
+	}
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
@@ -81,23 +99,89 @@ func (e engine) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// bridge is the network that kind joins nodes by, and makes where there is none.
-func bridge() string { return cmp.Or(os.Getenv("KIND_EXPERIMENTAL_DOCKER_NETWORK"), "kind") }
-
-// hasBridge reports whether somebody has made it.
-func (e engine) hasBridge(ctx context.Context) bool {
-	_, err := e.run(ctx, "network", "inspect", bridge())
-	return err == nil
-}
-
 // firstLine is the first line of a text.
 func firstLine(text []byte) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	return line
 }
 
+// socketVariable names the socket of Docker's daemon.
+const socketVariable = "DOCKER_HOST"
+
+// reached is the part of the environment that decides which daemon is meant.
+func (e engine) reached() []string {
+	var env []string
+	for _, name := range []string{socketVariable, "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINERD_ADDRESS"} {
+		if value := os.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// gone reports whether the daemon had a socket of its own that does not exist any
+// more.
+func (e engine) gone() bool {
+	for _, set := range e.env {
+		if path, ok := strings.CutPrefix(set, socketVariable+"=unix://"); ok {
+			_, err := os.Stat(path)
+			return errors.Is(err, os.ErrNotExist)
+		}
+	}
+	return false
+}
+
 // has reports whether the engine has an image.
 func (e engine) has(ctx context.Context, image string) bool {
 	_, err := e.run(ctx, "image", "inspect", image)
 	return err == nil
+}
+
+// clusterLabel is by what kind knows the containers of a cluster.
+const clusterLabel = "io.x-k8s.io.kind.cluster"
+
+// containers lists those that a filter matches, running or not.
+func (e engine) containers(ctx context.Context, filter string) ([]string, error) {
+	out, err := e.run(ctx, "ps", "--all", "--quiet", "--filter", filter)
+	return strings.Fields(string(out)), err
+}
+
+// removeAll removes containers with their volumes.
+func (e engine) removeAll(ctx context.Context, filter string) error {
+	ids, err := e.containers(ctx, filter)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	_, err = e.run(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
+	return err
+}
+
+// network returns the identity of the network that kind joins nodes by, which it
+// makes where there is none; empty while there is none.
+func (e engine) network(ctx context.Context) (string, error) {
+	name := cmp.Or(os.Getenv("KIND_EXPERIMENTAL_DOCKER_NETWORK"), "kind")
+	if e.name == "podman" {
+		name = cmp.Or(os.Getenv("KIND_EXPERIMENTAL_PODMAN_NETWORK"), "kind")
+	}
+	out, err := e.run(ctx, "network", "ls", "--quiet", "--no-trunc", "--filter", "name=^"+name+"$")
+	return firstLine(out), err
+}
+
+// removeNetwork removes a network, unless there are containers that need it,
+// running or not.
+func (e engine) removeNetwork(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	ids, err := e.containers(ctx, "network="+id)
+	if err != nil || len(ids) > 0 {
+		return err
+	}
+	_, err = e.run(ctx, "network", "rm", id)
+	return err
+}
+
+// needsRoot is an error for users who may not do something.
+func needsRoot(err error) error {
+	return failure.New(failure.Environment, err, "run the same command with sudo")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,9 +42,10 @@ func (p podPlace) Launch(ctx context.Context, name string) (agent.Session, error
 	s := &podSession{what: "agent " + name + " in pod " + p.pod.name, in: inWrite, Reader: outRead, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		s.ended = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: inRead, Stdout: outWrite, Stderr: &s.complaints})
+		// In this order: who is woken by the end of a pipe asks how it ended.
+		close(s.done)
 		_ = inRead.CloseWithError(io.ErrClosedPipe)
 		_ = outWrite.Close()
-		close(s.done)
 	}()
 	return s, nil
 }
@@ -53,13 +55,32 @@ type podSession struct {
 	what string
 	in   *io.PipeWriter
 	io.Reader
-	complaints bytes.Buffer
+	complaints complaints
 	cancel     context.CancelFunc
 	done       chan struct{}
 	ended      error // once done is closed
 
 	once sync.Once
 	err  error
+}
+
+// complaints is what an agent has written to its standard error. The stream may
+// go on writing when nobody waits for it any more.
+type complaints struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (c *complaints) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.b.Write(b)
+}
+
+func (c *complaints) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.TrimSpace(c.b.String())
 }
 
 // Write writes to its standard input.
@@ -83,7 +104,7 @@ func (s *podSession) Close() error {
 		s.cancel()
 		<-s.done
 		if gone && s.ended != nil && !errors.Is(s.ended, context.Canceled) {
-			s.err = fmt.Errorf("%s: %w: %s", s.what, s.ended, bytes.TrimSpace(s.complaints.Bytes()))
+			s.err = fmt.Errorf("%s: %w: %s", s.what, s.ended, s.complaints.text())
 		}
 	})
 	return s.err

@@ -52,8 +52,8 @@ func program(t *testing.T) string {
 	return file
 }
 
-// held is everything an engine has that a cluster could leave behind.
-func held(t *testing.T, e engine) string {
+// inventory is everything an engine has that a cluster could leave behind.
+func inventory(t *testing.T, e engine) string {
 	t.Helper()
 	var all string
 	for _, args := range [][]string{{"ps", "--all", "--quiet"}, {"network", "ls", "--quiet"}, {"volume", "ls", "--quiet"}} {
@@ -68,7 +68,7 @@ func held(t *testing.T, e engine) string {
 
 func TestCluster(t *testing.T) {
 	e, image := testEngine(t)
-	before := held(t, e)
+	before := inventory(t, e)
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "nobody-writes-this"))
 	p := New(Options{Image: image, Workers: 1, Agent: program(t)})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -84,7 +84,7 @@ func TestCluster(t *testing.T) {
 	if err := c.Close(ctx); err != nil {
 		t.Error(err)
 	}
-	if after := held(t, e); after != before {
+	if after := inventory(t, e); after != before {
 		t.Errorf("the engine had\n%s and has\n%s", before, after)
 	}
 	if _, err := os.Stat(os.Getenv("KUBECONFIG")); err == nil {
@@ -149,14 +149,14 @@ func makeService(ctx context.Context, t *testing.T, c clusters.Cluster, pods []n
 
 func TestCancelledCluster(t *testing.T) {
 	e, image := testEngine(t)
-	before := held(t, e)
+	before := inventory(t, e)
 	p := New(Options{Image: image, Workers: 1, Agent: os.Args[0]})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if c, err := p.Start(ctx, clusters.Config{Name: "test", Mode: scenarios.IPTables, LogDir: t.TempDir()}); err == nil {
 		t.Error("it was not cancelled", c.Close(t.Context()))
 	}
-	if after := held(t, e); after != before {
+	if after := inventory(t, e); after != before {
 		t.Errorf("the engine had\n%s and has\n%s", before, after)
 	}
 }

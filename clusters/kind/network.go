@@ -16,7 +16,7 @@ import (
 const conflist = "/etc/cni/net.d/10-svcbench.conflist"
 
 // pluginConfig is the network of a node's pods: what kind's own daemon writes.
-func pluginConfig(pods string) ([]byte, error) {
+func pluginConfig(pods netip.Prefix) ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"cniVersion": "0.3.1", "name": "svcbench",
 		"plugins": []map[string]any{
@@ -25,12 +25,21 @@ func pluginConfig(pods string) ([]byte, error) {
 				"ipam": map[string]any{
 					"type": "host-local", "dataDir": "/run/cni-ipam-state",
 					"routes": []map[string]string{{"dst": "0.0.0.0/0"}},
-					"ranges": [][]map[string]string{{{"subnet": pods}}},
+					"ranges": [][]map[string]string{{{"subnet": pods.String()}}},
 				},
 			},
 			{"type": "portmap", "capabilities": map[string]bool{"portMappings": true}},
 		},
 	})
+}
+
+// podsOf is the range of the pods of the i-th node. It is not the one that
+// Kubernetes gives the node: of that Cilium takes an address for itself, without
+// asking who has it.
+func podsOf(i int) netip.Prefix {
+	a := nodePods.Addr().As4()
+	a[2] = byte(i)
+	return netip.PrefixFrom(netip.AddrFrom4(a), 24)
 }
 
 // connectPods gives every node the network of its pods and the routes to those
@@ -40,8 +49,8 @@ func (c *cluster) connectPods(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range nodes {
-		config, err := pluginConfig(n.Spec.PodCIDR)
+	for i, n := range nodes {
+		config, err := pluginConfig(podsOf(i))
 		if err != nil {
 			return err
 		}
@@ -49,11 +58,11 @@ func (c *cluster) connectPods(ctx context.Context) error {
 		if _, err := at.Run(ctx, config, "dd", "status=none", "of="+conflist); err != nil {
 			return fmt.Errorf("write network of pods on %s: %w", n.Name, err)
 		}
-		for _, other := range nodes {
+		for j, other := range nodes {
 			if other.Name == n.Name {
 				continue
 			}
-			if _, err := at.Run(ctx, nil, "ip", "route", "replace", other.Spec.PodCIDR, "via", internalIP(other)); err != nil {
+			if _, err := at.Run(ctx, nil, "ip", "route", "replace", podsOf(j).String(), "via", internalIP(other)); err != nil {
 				return fmt.Errorf("route to pods of %s: %w", other.Name, err)
 			}
 		}
@@ -90,7 +99,10 @@ func internalIP(n corev1.Node) string {
 	return ""
 }
 
-// routePods leads every node to the backend for all pods behind Services.
+// routePods leads every node to the backend for all pods behind Services. What is
+// for a Service goes there too, where no rule says otherwise: it must have a way
+// out, or the rules that refuse connections would never see it, but not one out of
+// this machine. The backend swallows it.
 func (c *cluster) routePods(ctx context.Context) error {
 	backend := c.pods[clusters.AtBackend]
 	link, err := c.linkTo(ctx, backend)
@@ -116,12 +128,14 @@ func (c *cluster) routePods(ctx context.Context) error {
 		}
 	}
 	for _, n := range nodes {
-		route := []string{"route", "replace", podRange.String(), "via", home}
+		via := []string{"via", home}
 		if n.Name == backend.node {
-			route = []string{"route", "replace", podRange.String(), "via", backend.ip.String(), "dev", link, "onlink"}
+			via = []string{"via", backend.ip.String(), "dev", link, "onlink"}
 		}
-		if _, err := c.node(n.Name).Run(ctx, nil, "ip", route...); err != nil {
-			return fmt.Errorf("route to pods behind Services on %s: %w", n.Name, err)
+		for _, dst := range []netip.Prefix{podRange, serviceRange} {
+			if _, err := c.node(n.Name).Run(ctx, nil, "ip", append([]string{"route", "replace", dst.String()}, via...)...); err != nil {
+				return fmt.Errorf("route to %v on %s: %w", dst, n.Name, err)
+			}
 		}
 	}
 	return nil

@@ -2,11 +2,12 @@ package kind
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -30,8 +31,13 @@ func (c *cluster) startPods(ctx context.Context) error {
 		return err
 	}
 	for at, p := range c.pods {
-		if _, err := c.api.CoreV1().Pods(namespace).Create(ctx, c.specOf(at, p), metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("create pod %s: %w", p.name, err)
+		// There can be none before the namespace has its service account.
+		err := poll(ctx, "pod "+p.name+" to be accepted", func(ctx context.Context) (bool, error) {
+			_, err := c.api.CoreV1().Pods(namespace).Create(ctx, c.specOf(at, p), metav1.CreateOptions{})
+			return err == nil || apierrors.IsAlreadyExists(err), err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for at, p := range c.pods {
@@ -78,12 +84,18 @@ func (c *cluster) Pod(port uint16) corev1.PodSpec {
 		Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 		TerminationGracePeriodSeconds: &grace, AutomountServiceAccountToken: &token,
 		Containers: []corev1.Container{{
-			Name: "backend", Image: c.agentImage, ImagePullPolicy: corev1.PullNever,
+			Name: "backend", Image: c.agentImage, ImagePullPolicy: corev1.PullNever, Resources: requested("50m"),
 			Command:        []string{agentPath, "agent-pod", "--serve", strconv.Itoa(int(port))},
 			ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt(int(port))}}, PeriodSeconds: 1},
 			Lifecycle:      &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 2}}},
 		}},
 	}
+}
+
+// requested is a share of the processors: without one, pods would get next to
+// nothing while the control plane is busy.
+func requested(cpu string) corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}}
 }
 
 // specOf is the pod at a place. It does nothing by itself: agents are started in
@@ -92,7 +104,7 @@ func (c *cluster) specOf(at clusters.At, p pod) *corev1.Pod {
 	grace, token := int64(0), false
 	command := []string{agentPath, "agent-pod"}
 	if at == clusters.AtBackend {
-		command = append(command, "--answer", podRange.String())
+		command = append(command, "--answer", podRange.String(), "--swallow", serviceRange.String())
 	}
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: p.name, Labels: map[string]string{"app": "svcbench", "place": string(at)}},
@@ -101,7 +113,7 @@ func (c *cluster) specOf(at clusters.At, p pod) *corev1.Pod {
 			AutomountServiceAccountToken: &token,
 			Tolerations:                  []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 			Containers: []corev1.Container{{
-				Name: "agents", Image: c.agentImage, ImagePullPolicy: corev1.PullNever, Command: command,
+				Name: "agents", Image: c.agentImage, ImagePullPolicy: corev1.PullNever, Command: command, Resources: requested("500m"),
 				SecurityContext: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN"}}},
 			}},
 		},

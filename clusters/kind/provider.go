@@ -9,9 +9,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"path/filepath"
+	"strings"
+	"time"
 
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 	kindlog "sigs.k8s.io/kind/pkg/log"
@@ -36,10 +36,10 @@ type Options struct {
 	// Agent is the program that runs as "PROGRAM agent NAME" at the places;
 	// empty means the running one.
 	Agent string
-	// Cilium is what mode ebpf runs; nil leaves the mode out.
-	Cilium *Cilium
-	// Versions are those of the parts of a node, by name.
-	Versions map[string]string
+	// Cilium is what mode ebpf runs; nil leaves the mode out, because of
+	// NoCilium.
+	Cilium   *Cilium
+	NoCilium string
 }
 
 // Provider makes kind clusters.
@@ -53,20 +53,34 @@ func New(o Options) *Provider { return &Provider{options: o} }
 // Name returns "kind".
 func (p *Provider) Name() string { return Name }
 
-// Versions returns the versions of the parts of a node.
+// Versions asks the image of nodes and the container engine.
 func (p *Provider) Versions(ctx context.Context) (map[string]string, error) {
-	versions := maps.Clone(p.options.Versions)
-	if versions == nil {
-		versions = map[string]string{}
+	e, err := findEngine(ctx)
+	if err != nil {
+		return nil, err
 	}
-	versions["node image"] = p.options.Image
-	return versions, context.Cause(ctx)
+	versions := map[string]string{"node image": p.options.Image}
+	for what, args := range map[string][]string{
+		"kubernetes":    {"run", "--rm", "--network=none", "--entrypoint=cat", p.options.Image, "/kind/version"},
+		"node image ID": {"image", "inspect", "--format={{.Id}}", p.options.Image},
+		e.name:          {"version", "--format={{.Server.Version}}"},
+	} {
+		out, err := e.run(ctx, args...)
+		if err != nil {
+			return nil, fmt.Errorf("find out the version of %s: %w", what, err)
+		}
+		versions[what] = strings.TrimSpace(string(out))
+	}
+	if c := p.options.Cilium; c != nil {
+		versions["cilium-agent"] = c.Version
+	}
+	return versions, nil
 }
 
 // Facts describes what decides results here.
 func (p *Provider) Facts() map[string]string {
 	return map[string]string{
-		"network":      fmt.Sprintf("1 control-plane and %d worker nodes in containers, joined by a bridge; client and backends are pods on different nodes where there are two", p.options.Workers),
+		"network":      fmt.Sprintf("1 control-plane and %d worker nodes in containers, joined by a bridge; client and backends are pods on different nodes where there are two; the proxy under test runs on the client's node alone", p.options.Workers),
 		"endpoints":    "every pod IP is answered by one pod (AnyIP)",
 		"client":       "a pod by its address: kube-proxy does not masquerade its traffic to cluster IPs (detectLocalMode ClusterCIDR)",
 		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
@@ -85,20 +99,26 @@ func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) 
 	if err != nil {
 		return nil, err
 	}
-	owned, err := newClaim(id)
+	owned, err := newClaim(id, e)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, owned.release()) }()
+	// Registered before there is anything: the engine may make the container
+	// although its client was ended.
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+		defer cancel()
+		if removed := owned.remove(ctx, id); removed != nil {
+			err = errors.Join(err, removed, owned.abandon())
+			return
+		}
+		err = errors.Join(err, owned.release(id))
+	}()
 	name := id + trialSuffix
 	if _, err := e.run(ctx, "run", "--detach", "--rm", "--privileged", "--network=none", "--name="+name,
-		"--label="+label, "--entrypoint=sleep", p.options.Image, "infinity"); err != nil {
+		"--entrypoint=sleep", p.options.Image, "infinity"); err != nil {
 		return nil, fmt.Errorf("start a container to try modes in: %w", err)
 	}
-	defer func() {
-		_, removed := e.run(context.WithoutCancel(ctx), "rm", "--force", "--volumes", name)
-		err = errors.Join(err, removed)
-	}()
 	var all []clusters.Support
 	for _, m := range modes.All() {
 		s := clusters.Support{Mode: m.Name(), Advice: m.Advice()}
@@ -106,7 +126,7 @@ func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) 
 		case m.Name() != scenarios.EBPF:
 			s.Answer, s.Because = m.Probe(ctx, node{engine: e, name: name})
 		case p.options.Cilium == nil:
-			s.Answer, s.Because = clusters.NotInstalled, "there is no image of cilium-agent"
+			s.Answer, s.Because = clusters.NotInstalled, p.options.NoCilium
 		default:
 			s.Answer, s.Because = modes.ProbeKernel()
 		}
@@ -118,14 +138,11 @@ func (p *Provider) Modes(ctx context.Context) (_ []clusters.Support, err error) 
 	return all, nil
 }
 
-// The container in which modes are tried: it is not kind's.
-const (
-	trialSuffix = "-trial"
-	label       = "svcbench=trial"
-)
+// trialSuffix ends the name of the container in which modes are tried.
+const trialSuffix = "-trial"
 
-// workOf is the folder with the files of a cluster.
-func workOf(name string) string { return filepath.Join(os.TempDir(), name) }
+// closePatience is how long the removal of a cluster may take.
+const closePatience = 2 * time.Minute
 
 // newName returns a name for a cluster that no other has.
 func newName() (string, error) {
@@ -138,7 +155,8 @@ func newName() (string, error) {
 
 var _ clusters.Limiter = (*Provider)(nil)
 
-// Fits asks the mode, and refuses what pods would need of the machine's cgroups.
+// Fits asks the mode, and refuses the datapath for which clients would have to be
+// in a cgroup of svcbench's own.
 func (p *Provider) Fits(config clusters.Config) error {
 	mode := modes.Of(config.Mode)
 	if mode == nil {
@@ -163,7 +181,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 	}
 	c := &cluster{
 		config: config, mode: mode, engine: e, image: p.options.Image, workers: p.options.Workers, self: p.options.Agent,
-		kind: kindcluster.NewProvider(e.option, kindcluster.ProviderWithLogger(kindlog.NoopLogger{})),
+		kind: kindcluster.NewProvider(e.option(), kindcluster.ProviderWithLogger(kindlog.NoopLogger{})),
 		died: make(chan struct{}), over: make(chan struct{}),
 	}
 	if p.options.Cilium != nil {
@@ -178,17 +196,20 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 		return nil, fail(err)
 	}
 	c.placePods()
-	if c.claim, err = newClaim(c.name); err != nil {
+	if c.claim, err = newClaim(c.name, e); err != nil {
 		return nil, fail(err)
 	}
-	c.work = workOf(c.name)
+	c.work = c.claim.Work
 	if err := os.Mkdir(c.work, 0o700); err != nil {
-		return nil, errors.Join(fail(err), c.claim.release())
+		return nil, errors.Join(fail(err), c.claim.release(c.name))
 	}
 	steps := append([]step{{"configure proxy", c.makeProxy}}, c.steps()...)
 	for _, s := range steps {
 		if err := s.do(ctx); err != nil {
-			return nil, errors.Join(fail(fmt.Errorf("%s: %w", s.what, err)), c.Close(context.WithoutCancel(ctx)))
+			c.failed = ctx.Err() == nil
+			limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+			defer cancel()
+			return nil, errors.Join(fail(fmt.Errorf("%s: %w", s.what, err)), c.Close(limited))
 		}
 	}
 	return c, nil

@@ -3,15 +3,11 @@ package kind
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -23,16 +19,21 @@ import (
 	"svcbench/scenarios"
 )
 
-// proxy is kube-proxy at the client's node; the other nodes have one too.
+// proxy is the Service implementation of the client's node: kube-proxy as kubeadm
+// deploys it, or Cilium's agent.
 type proxy struct {
 	cluster *cluster
 	program modes.Program
+	machine machine
 
 	mu  sync.Mutex
-	pid string // in the node; empty while it does not run
+	pid int // on this machine; 0 while it does not run
 }
 
-var _ clusters.Proxy = (*proxy)(nil)
+var (
+	_ clusters.Proxy  = (*proxy)(nil)
+	_ clusters.Tabled = (*proxy)(nil)
+)
 
 // makeProxy writes kube-proxy's configuration, the one of local clusters, which
 // is part of what the cluster is created from.
@@ -50,11 +51,14 @@ func (c *cluster) makeProxy(ctx context.Context) (err error) {
 }
 
 // prepareProxy does what must be done before the proxy can be started.
-func (c *cluster) prepareProxy(ctx context.Context) error {
+func (c *cluster) prepareProxy(ctx context.Context) (err error) {
+	if c.proxy.machine, err = findMachine(ctx, c.home()); err != nil {
+		return err
+	}
 	if c.proxy.isCilium() {
 		return c.makeCilium(ctx)
 	}
-	return nil
+	return c.proxy.deployKubeProxy(ctx)
 }
 
 // isCilium reports whether the proxy is not kube-proxy.
@@ -63,98 +67,67 @@ func (p *proxy) isCilium() bool { return p.cluster.config.Mode == scenarios.EBPF
 // binary is the name of the proxy's program.
 func (p *proxy) binary() string { return p.cluster.mode.Binary() }
 
-// daemonSet is what kubeadm calls kube-proxy.
-const daemonSet = "kube-proxy"
-
-// Start has kubeadm deploy kube-proxy, and returns when the one of the client's
-// node runs.
+// Start lets the proxy run on the client's node, and returns when it does. The
+// time is that of its process, to 10 ms.
 func (p *proxy) Start(ctx context.Context) (int64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pid != "" {
+	if p.pid != 0 {
 		return 0, fmt.Errorf("start %s: it has been started already", p.binary())
 	}
-	deploy := p.deploy
+	begin := func(ctx context.Context) error { return p.allowKubeProxy(ctx, true) }
 	if p.isCilium() {
-		deploy = p.startCilium
+		begin = p.startCilium
 	}
-	if err := deploy(ctx); err != nil {
-		return 0, fmt.Errorf("deploy %s: %w", p.binary(), err)
+	if err := begin(ctx); err != nil {
+		return 0, fmt.Errorf("start %s: %w", p.binary(), err)
 	}
-	err := poll(ctx, p.binary()+" to run", func(ctx context.Context) (bool, error) {
-		out, err := p.cluster.home().Run(ctx, nil, "pgrep", "-x", "-o", p.binary())
-		p.pid = strings.TrimSpace(string(out))
-		return err == nil && p.pid != "", nil // pgrep fails when there is none
+	err := poll(ctx, p.binary()+" to run", func(context.Context) (_ bool, err error) {
+		p.pid, err = p.machine.find(p.binary())
+		return p.pid != 0, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	stat, err := p.cluster.home().Run(ctx, nil, "cat", "/proc/"+p.pid+"/stat")
+	ended, err := p.machine.ended(p.pid)
 	if err != nil {
 		return 0, err
+	}
+	go p.cluster.watch(ended, func() error { return nil }, p.binary())
+	stat, err := p.machine.read(p.pid, "stat")
+	if err != nil {
+		return 0, fmt.Errorf("read when %s was started: %w", p.binary(), err)
 	}
 	return process.StartOf(stat)
 }
 
-// deploy runs the phase of "kubeadm init" that was left out, or lets what it
-// deployed before run again.
-func (p *proxy) deploy(ctx context.Context) error {
-	const config = "/kind/svcbench.conf"
-	control := p.cluster.node(p.cluster.name + "-control-plane")
-	sets := p.cluster.api.AppsV1().DaemonSets(metav1.NamespaceSystem)
-	if _, err := sets.Get(ctx, daemonSet, metav1.GetOptions{}); err == nil {
-		return p.chooseNodes(ctx, "linux")
-	}
-	given, err := control.Run(ctx, nil, "cat", "/kind/kubeadm.conf")
-	if err != nil {
-		return err
-	}
-	wanted := bytes.ReplaceAll(given, []byte("- "+phaseProxy+"\n"), nil)
-	if _, err := control.Run(ctx, wanted, "dd", "status=none", "of="+config); err != nil {
-		return err
-	}
-	_, err = control.Run(ctx, nil, "kubeadm", "init", "phase", "addon", "kube-proxy", "--config="+config)
-	return err
-}
-
-// chooseNodes says which nodes have a kube-proxy, by the label that all have.
-func (p *proxy) chooseNodes(ctx context.Context, system string) error {
-	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
-		"nodeSelector": map[string]string{"kubernetes.io/os": system},
-	}}}})
-	if err != nil {
-		return err
-	}
-	_, err = p.cluster.api.AppsV1().DaemonSets(metav1.NamespaceSystem).Patch(ctx, daemonSet, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-	return err
-}
-
-// Stop ends kube-proxy on all nodes; what it programmed stays.
+// Stop ends the proxy; what it programmed stays.
 func (p *proxy) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pid == "" {
+	if p.pid == 0 {
 		return nil
 	}
-	stop := func(ctx context.Context) error { return p.chooseNodes(ctx, "none") }
+	p.cluster.expect() // its end
+	end := func(ctx context.Context) error { return p.allowKubeProxy(ctx, false) }
 	if p.isCilium() {
-		stop = p.stopCilium
+		end = p.stopCilium
 	}
-	if err := stop(ctx); err != nil {
+	if err := end(ctx); err != nil {
 		return fmt.Errorf("stop %s: %w", p.binary(), err)
 	}
-	err := poll(ctx, p.binary()+" to end", func(ctx context.Context) (bool, error) {
-		_, err := p.cluster.home().Run(ctx, nil, "pgrep", "-x", p.binary())
-		return err != nil && ctx.Err() == nil, nil
+	err := poll(ctx, p.binary()+" to end", func(context.Context) (bool, error) {
+		pid, err := p.machine.find(p.binary())
+		return err == nil && pid == 0, err
 	})
 	if err == nil {
-		p.pid = ""
+		p.pid = 0
 	}
 	return err
 }
 
-// current is the process of the proxy in the node; empty while it does not run.
-func (p *proxy) current() string {
+// current is the process of the proxy on this machine; 0 while it does not run.
+func (p *proxy) current() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pid
@@ -166,22 +139,32 @@ func (p *proxy) Config() string { return p.program.Config }
 // Notes are facts of the mode.
 func (p *proxy) Notes() []string { return p.cluster.mode.Notes(p.cluster.config.Settings) }
 
-// Usage reads what the kernel counted for the proxy of the client's node.
-func (p *proxy) Usage(ctx context.Context) (clusters.Usage, error) {
+// Usage reads what the kernel counted for the proxy.
+func (p *proxy) Usage(context.Context) (u clusters.Usage, err error) {
 	pid := p.current()
-	if pid == "" {
-		return clusters.Usage{}, fmt.Errorf("read usage of %s: it does not run", p.binary())
+	if pid == 0 {
+		return u, fmt.Errorf("read usage of %s: it does not run", p.binary())
 	}
-	stat, err := p.cluster.home().Run(ctx, nil, "cat", "/proc/"+pid+"/stat")
+	stat, err := p.machine.read(pid, "stat")
 	if err != nil {
-		return clusters.Usage{}, err
+		return u, fmt.Errorf("read usage of %s: %w", p.binary(), err)
 	}
-	status, err := p.cluster.home().Run(ctx, nil, "cat", "/proc/"+pid+"/status")
+	status, err := p.machine.read(pid, "status")
 	if err != nil {
-		return clusters.Usage{}, err
+		return u, fmt.Errorf("read usage of %s: %w", p.binary(), err)
 	}
-	cpu, memory, err := process.Usage(stat, status)
-	return clusters.Usage{CPU: cpu, MaxRSS: memory}, err
+	if u.CPU, u.MaxRSS, err = process.Usage(stat, status); err != nil {
+		return u, fmt.Errorf("read usage of %s: %w", p.binary(), err)
+	}
+	return u, nil
+}
+
+// observed is the client's node as the mode sees it.
+func (p *proxy) observed() modes.Node {
+	if p.isCilium() {
+		return ciliumNode{p.cluster.home(), p.machine.root(p.current())}
+	}
+	return p.cluster.home()
 }
 
 // Rules reads the rules back from the client's node, and keeps what the mode's
@@ -192,12 +175,8 @@ func (p *proxy) Rules(ctx context.Context) (clusters.Rules, error) {
 			return clusters.Rules{}, err
 		}
 	}
-	n, err := p.observed(ctx)
-	if err != nil {
-		return clusters.Rules{}, err
-	}
-	rules, err := p.cluster.mode.Rules(ctx, n)
-	if err != nil || rules.Listing == nil {
+	rules, err := p.cluster.mode.Rules(ctx, p.observed())
+	if err != nil || rules.Listing == nil || p.cluster.config.LogDir == "" {
 		return rules, err
 	}
 	if err := os.WriteFile(filepath.Join(p.cluster.config.LogDir, rules.Tool+".log"), rules.Listing, 0o644); err != nil {
@@ -206,7 +185,19 @@ func (p *proxy) Rules(ctx context.Context) (clusters.Rules, error) {
 	return rules, nil
 }
 
-// Syncs reads the metrics of the client's node.
+// Table opens the rules for looking them up, where the mode can.
+func (p *proxy) Table() (clusters.Table, error) {
+	m, ok := p.cluster.mode.(modes.Tabled)
+	if !ok {
+		return nil, nil
+	}
+	if p.current() == 0 {
+		return nil, errors.New("open the tables of a proxy that does not run")
+	}
+	return m.Table(p.observed())
+}
+
+// Syncs reads the proxy's metrics.
 func (p *proxy) Syncs(ctx context.Context) (clusters.Syncs, error) {
 	families, err := p.scrape(ctx)
 	if err != nil {
@@ -224,7 +215,7 @@ func (p *proxy) scrape(ctx context.Context) (map[string]*dto.MetricFamily, error
 	return parser.TextToMetricFamilies(bytes.NewReader(out))
 }
 
-// get asks the kube-proxy of the client's node, which answers nobody else.
+// get asks the proxy, which answers nobody but its own node.
 func (p *proxy) get(ctx context.Context, path string) ([]byte, error) {
 	return p.cluster.home().Run(ctx, nil, "curl", "--silent", "--show-error", "--fail", "--max-time", "10", "http://"+p.program.Metrics+path)
 }

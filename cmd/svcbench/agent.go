@@ -35,7 +35,7 @@ func agents() map[string]func(context.Context, *agent.Conn) error {
 
 // newAgentPod is what a pod of agents runs: it does nothing until it is ended.
 func newAgentPod() *cobra.Command {
-	var answer string
+	var answer, swallow string
 	var serve uint16
 	cmd := &cobra.Command{
 		Use:    "agent-pod",
@@ -43,12 +43,18 @@ func newAgentPod() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if answer != "" {
-				pods, err := netip.ParsePrefix(answer)
-				if err != nil {
-					return fmt.Errorf("read --answer: %w", err)
+			for _, r := range []struct {
+				addresses string
+				do        func(netip.Prefix) error
+			}{{answer, backend.Take}, {swallow, backend.Swallow}} {
+				if r.addresses == "" {
+					continue
 				}
-				if err := backend.Take(pods); err != nil {
+				addresses, err := netip.ParsePrefix(r.addresses)
+				if err != nil {
+					return fmt.Errorf("read a range of addresses: %w", err)
+				}
+				if err := r.do(addresses); err != nil {
 					return err
 				}
 			}
@@ -60,6 +66,7 @@ func newAgentPod() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&answer, "answer", "", "range of addresses that belong to the pod")
+	cmd.Flags().StringVar(&swallow, "swallow", "", "range of addresses whose packets come here to vanish")
 	cmd.Flags().Uint16Var(&serve, "serve", 0, "port on which to answer as backends do")
 	return cmd
 }

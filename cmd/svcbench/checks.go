@@ -168,7 +168,7 @@ func missingComponents(ctx context.Context, store *components.Store) ([]string, 
 }
 
 func leftoversFinding(context.Context) doctor.Finding {
-	left, err := local.Leftovers()
+	left, err := leftovers()
 	switch {
 	case err != nil:
 		return doctor.Finding{Status: doctor.Unknown, Detail: err.Error()}

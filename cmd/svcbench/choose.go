@@ -93,8 +93,8 @@ func withPods(cmd *cobra.Command) bool {
 	return flag != nil && flag.Value.String() == kind.Name
 }
 
-// names are the scenarios asked for. All are those that can be measured with or
-// without pods.
+// names are the scenarios asked for. All are those that can be measured: without
+// pods some cannot, and with them not the datapath socket.
 func (c *choosing) names(args []string, pods bool) ([]string, error) {
 	switch {
 	case c.all && len(args) > 0:
@@ -105,7 +105,8 @@ func (c *choosing) names(args []string, pods bool) ([]string, error) {
 			return nil, err
 		}
 		for _, s := range all {
-			if pods || !s.NeedsPods() {
+			socket := s.EBPF.Datapath == scenarios.DatapathSocket
+			if pods && !socket || !pods && !s.NeedsPods() {
 				args = append(args, s.Name)
 			}
 		}

@@ -43,3 +43,13 @@ func cleanAll(ctx context.Context, report func(what string)) error {
 		kind.Clean(ctx, func(name string) { report("kind cluster " + name) }),
 	)
 }
+
+// leftovers are the names under which killed runs have left something.
+func leftovers() ([]string, error) {
+	left, err := local.Leftovers()
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := kind.Leftovers()
+	return append(left, clusters...), err
+}

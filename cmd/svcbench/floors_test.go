@@ -21,7 +21,7 @@ func below() map[string][]string {
 		"reports":   {"internal", "scenarios"},
 		// A runner knows what a cluster is, and no provider in particular.
 		"runners": {"internal", "scenarios", "clusters"},
-		"cmd":     {"internal", "scenarios", "clusters", "clusters/local", "clusters/vm", "reports", "runners"},
+		"cmd":     {"internal", "scenarios", "clusters", "clusters/kind", "clusters/local", "clusters/vm", "reports", "runners"},
 	}
 }
 

@@ -107,7 +107,7 @@ func (i images) cilium(ctx context.Context) (*kind.Cilium, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &kind.Cilium{Image: image, Assets: filepath.Dir(options.Programs[agent])}, nil
+	return &kind.Cilium{Image: image, Assets: filepath.Dir(options.Programs[agent]), Version: components.VersionOf(agent)}, nil
 }
 
 // maxWorkers is more than any one machine has room for.
@@ -122,11 +122,16 @@ func (i images) provider(ctx context.Context, asked string, workers int, modes [
 	if err != nil {
 		return nil, err
 	}
-	options := kind.Options{Image: image, Workers: workers}
-	if slices.Contains(modes, scenarios.EBPF) {
-		if options.Cilium, err = i.cilium(ctx); err != nil {
-			return nil, err
-		}
+	options := kind.Options{Image: image, Workers: workers, NoCilium: "nobody asked for its image"}
+	if !slices.Contains(modes, scenarios.EBPF) {
+		return kind.New(options), nil
+	}
+	options.Cilium, err = i.cilium(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil: // the other modes can do without
+		options.NoCilium = "there is no image of Cilium's agent: " + err.Error()
 	}
 	return kind.New(options), nil
 }

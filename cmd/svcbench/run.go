@@ -18,6 +18,7 @@ import (
 	"svcbench/clusters/local"
 	"svcbench/clusters/vm"
 	"svcbench/internal/environment"
+	"svcbench/internal/failure"
 	"svcbench/internal/progress"
 	"svcbench/internal/results"
 	"svcbench/runners"
@@ -70,6 +71,9 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 		if r.showing.quiet {
 			streams.Err = io.Discard
 		}
+		if err := r.fitting(cmd); err != nil {
+			return err
+		}
 		switch {
 		case r.told != "":
 			return r.runAsGuest(cmd, streams, chosen)
@@ -79,6 +83,20 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 		return r.run(cmd, streams, chosen, args)
 	}
 	return cmd
+}
+
+// fitting refuses flags that would have no effect.
+func (r *running) fitting(cmd *cobra.Command) error {
+	kinds := r.provider.value == kind.Name
+	if kinds && cmd.Flags().Changed("vm") {
+		return failure.New(failure.Usage, errors.New("--cluster kind and --vm exclude each other: there are no containers in the machine"), "leave out one of the two")
+	}
+	for _, name := range []string{"workers", "node-image"} {
+		if cmd.Flags().Changed(name) && !kinds {
+			return failure.New(failure.Usage, fmt.Errorf("--%s is for kind clusters", name), "add --cluster kind, or leave it out")
+		}
+	}
+	return nil
 }
 
 // run measures, whatever then happens draws what was measured, and prints
@@ -161,9 +179,13 @@ func (r *running) makers(ctx context.Context, display progress.Display, chosen [
 
 // cleanLeftovers removes what killed runs have left behind, and says so.
 func cleanLeftovers(ctx context.Context, streams Streams) error {
-	return cleanAll(ctx, func(what string) {
+	report := func(what string) {
 		fmt.Fprintf(streams.Err, "! removed %s, which a killed run had left behind\n", what)
-	})
+	}
+	if err := kind.Clean(ctx, report); err != nil { // it is in nobody's way
+		fmt.Fprintf(streams.Err, "! a killed run has left something behind: %v\n", err)
+	}
+	return local.Clean(ctx, report)
 }
 
 // newRunDir names a run directory that does not exist yet.

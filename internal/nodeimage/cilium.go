@@ -4,17 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"svcbench/internal/components"
 )
@@ -52,25 +48,7 @@ func BuildCilium(ctx context.Context, o Options, version string) (Image, error) 
 	fmt.Fprintln(h, format, ciliumSystem(), info.Size(), info.ModTime().UnixNano())
 	tag := version + "-" + hex.EncodeToString(h.Sum(nil))[:12]
 	i := Image{Ref: "svcbench/cilium:" + tag, Path: filepath.Join(o.Dir, "cilium-"+tag+".tar")}
-	if _, err := os.Stat(i.Path); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return i, err
-	}
-	if o.Report == nil {
-		o.Report = func(string) {}
-	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return Image{}, err
-	}
-	work, err := os.MkdirTemp(o.Dir, "building-")
-	if err != nil {
-		return Image{}, err
-	}
-	defer os.RemoveAll(work)
-	b := &builder{Options: o, work: work}
-	if err := b.cilium(ctx, i); err != nil {
-		return Image{}, fmt.Errorf("build image %s: %w", i.Ref, err)
-	}
-	return i, nil
+	return i, o.make(ctx, i, (*builder).cilium)
 }
 
 // cilium writes the image of the agent.
@@ -79,7 +57,6 @@ func (b *builder) cilium(ctx context.Context, i Image) error {
 	if err != nil {
 		return err
 	}
-	b.Report("write the image of Cilium")
 	file := filepath.Join(b.work, "files.tar")
 	l, err := newLayer(file)
 	if err != nil {
@@ -100,13 +77,5 @@ func (b *builder) cilium(ctx context.Context, i Image) error {
 	if err != nil {
 		return err
 	}
-	ref, err := name.NewTag(i.Ref, name.WithDefaultRegistry(""))
-	if err != nil {
-		return err
-	}
-	half := filepath.Join(b.work, "image.tar")
-	if err := tarball.WriteToFile(half, ref, image); err != nil {
-		return err
-	}
-	return b.replace(half, i.Path, "cilium-*.tar")
+	return b.write(i, image, "cilium-*.tar")
 }

@@ -14,6 +14,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"svcbench/internal/failure"
 )
 
 // searchPath is the environment of every image.
@@ -105,7 +107,7 @@ func (b *builder) container(ctx context.Context, program string) (v1.Image, erro
 		// catatonit is the same for podman's pods: it waits, and reaps.
 		from, err := exec.LookPath("catatonit")
 		if err != nil {
-			l.keep(err)
+			l.keep(failure.New(failure.Environment, err, "`make setup-kind` installs what is missing"))
 		}
 		l.copy(at, 0o755, from)
 		config.Entrypoint = append(config.Entrypoint, "-P")

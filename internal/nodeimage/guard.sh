@@ -6,6 +6,7 @@
 set -e
 mkdir -p /run/svcbench-guard
 show() {
+	[ -e "/proc/sys/$1" ] || return 0
 	echo "$2" >"/run/svcbench-guard/${1//\//_}"
 	mount --bind "/run/svcbench-guard/${1//\//_}" "/proc/sys/$1"
 }

@@ -20,7 +20,11 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"golang.org/x/sys/unix"
+
+	"svcbench/internal/failure"
 )
 
 // Options say what an image is made of.
@@ -56,45 +60,62 @@ const repository = "svcbench/node"
 // format is increased when the same parts make another image.
 const format = 1
 
-// Find returns the image with that content if it has been built, and
-// fs.ErrNotExist if not.
-func Find(o Options) (Image, error) {
+// Build returns the image of nodes, and makes it if it is not there. Parts that
+// were finished before an interruption are not made again.
+func Build(ctx context.Context, o Options) (Image, error) {
 	i, err := o.image()
 	if err != nil {
 		return Image{}, err
 	}
-	if _, err := os.Stat(i.Path); err != nil {
-		return Image{}, err
-	}
-	return i, nil
+	return i, o.make(ctx, i, (*builder).node)
 }
 
-// Build returns the image, and makes it if it is not there. Parts that were
-// finished before an interruption are not made again.
-func Build(ctx context.Context, o Options) (Image, error) {
-	if i, err := Find(o); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return i, err
+// make makes an image unless it is there.
+func (o Options) make(ctx context.Context, i Image, how func(*builder, context.Context, Image) error) error {
+	if _, err := os.Stat(i.Path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if o.Report == nil {
 		o.Report = func(string) {}
 	}
-	i, err := o.image()
-	if err != nil {
-		return Image{}, err
-	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return Image{}, err
+		return fmt.Errorf("make the folder of images: %w", err)
+	}
+	unlock, err := lock(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// With the lock, they are those of builds that were killed.
+	stale, err := filepath.Glob(filepath.Join(o.Dir, "building-*"))
+	for _, dir := range stale {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("remove what a killed build has left: %w", err)
 	}
 	work, err := os.MkdirTemp(o.Dir, "building-")
 	if err != nil {
-		return Image{}, err
+		return fmt.Errorf("make a work folder: %w", err)
 	}
 	defer os.RemoveAll(work)
-	b := &builder{Options: o, work: work}
-	if err := b.build(ctx, i); err != nil {
-		return Image{}, fmt.Errorf("build node image %s: %w", i.Ref, err)
+	if err := how(&builder{Options: o, work: work}, ctx, i); err != nil {
+		return fmt.Errorf("build image %s: %w", i.Ref, err)
 	}
-	return i, nil
+	return nil
+}
+
+// lock keeps others from building in a folder.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock the folder of images: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, failure.New(failure.Environment, fmt.Errorf("lock the folder of images %s: %w", dir, err), "another svcbench is building an image: try again when it is done")
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 // image names the image: its tag has the version of Kubernetes and a digest of
@@ -123,7 +144,8 @@ type builder struct {
 // the same digest.
 func epoch() time.Time { return time.Unix(0, 0).UTC() }
 
-func (b *builder) build(ctx context.Context, i Image) error {
+// node makes the image of nodes.
+func (b *builder) node(ctx context.Context, i Image) error {
 	system, err := b.rootfs(ctx, "node", nodeSystem())
 	if err != nil {
 		return err
@@ -144,7 +166,12 @@ func (b *builder) build(ctx context.Context, i Image) error {
 	if err != nil {
 		return err
 	}
-	b.Report("write the image")
+	return b.write(i, image, "v*.tar")
+}
+
+// write writes an image into its file, in place of older ones.
+func (b *builder) write(i Image, image v1.Image, older string) error {
+	b.Report("write the image " + i.Ref)
 	ref, err := name.NewTag(i.Ref, name.WithDefaultRegistry(""))
 	if err != nil {
 		return err
@@ -153,7 +180,7 @@ func (b *builder) build(ctx context.Context, i Image) error {
 	if err := tarball.WriteToFile(half, ref, image); err != nil {
 		return err
 	}
-	return b.replace(half, i.Path, "v*.tar")
+	return b.replace(half, i.Path, older)
 }
 
 // replace gives a finished file its name and removes those that it takes the

@@ -42,7 +42,8 @@ func (b *builder) preload(ctx context.Context, images map[name.Reference]v1.Imag
 		return "", err
 	}
 	daemon := exec.CommandContext(ctx, b.Programs["containerd"], "--config", config)
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	daemon.WaitDelay = 10 * time.Second
+	daemon.Cancel = func() error { return daemon.Process.Signal(syscall.SIGTERM) }
 	log, err := os.Create(filepath.Join(b.work, "containerd.log"))
 	if err != nil {
 		return "", err
@@ -53,7 +54,7 @@ func (b *builder) preload(ctx context.Context, images map[name.Reference]v1.Imag
 		return "", err
 	}
 	err = b.fill(ctx, socket, archive)
-	_ = daemon.Process.Signal(syscall.SIGTERM)
+	_ = daemon.Cancel()
 	ended := daemon.Wait()
 	if err = errors.Join(err, context.Cause(ctx)); err != nil {
 		text, _ := os.ReadFile(log.Name())

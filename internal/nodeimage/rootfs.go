@@ -70,7 +70,7 @@ func litter() []string {
 }
 
 // rootfs returns the layer of a system. It is kept for as long as the machine's
-// lists of packages and the system stay the same.
+// sources of packages and the system stay the same.
 func (b *builder) rootfs(ctx context.Context, called string, s system) (string, error) {
 	sources, err := debianSources(ctx)
 	if err != nil {
@@ -91,35 +91,40 @@ func (b *builder) rootfs(ctx context.Context, called string, s system) (string, 
 }
 
 // debianSources returns the package sources that this machine's apt has for
-// Debian, in the form of a sources.list: what third parties offer here is not
-// for the image.
+// Debian, in the form of a sources.list, the release before its updates. What
+// third parties offer here is not for the image.
 func debianSources(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages").Output()
 	if err != nil {
 		return "", failure.New(failure.Environment, fmt.Errorf("ask apt for its sources: %w", err), "node images are built on Debian; elsewhere use one that can be pulled")
 	}
-	var list strings.Builder
+	var base, others strings.Builder
 	for line := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSpace(line), "|")
 		if len(f) == 4 && f[0] == "Debian" {
-			fmt.Fprintf(&list, "deb %s %s %s\n", f[1], f[2], f[3])
+			list := &others
+			if !strings.Contains(f[2], "-") { // neither updates nor security
+				list = &base
+			}
+			fmt.Fprintf(list, "deb %s %s %s\n", f[1], f[2], f[3])
 		}
 	}
-	if list.Len() == 0 {
+	if base.Len() == 0 {
 		return "", failure.New(failure.Environment, errors.New("apt has no lists of Debian's packages"), "`apt-get update`, and then the same command again")
 	}
-	return list.String(), nil
+	return base.String() + others.String(), nil
 }
 
 // install writes the file system into a tar file.
 func (s system) install(ctx context.Context, sources, file string) error {
-	release := strings.Fields(sources)[2]
+	release := strings.Fields(sources)[2] // that of the machine comes first
 	cmd := exec.CommandContext(ctx, "mmdebstrap", "--mode=root", "--variant="+s.variant, "--include="+strings.Join(s.packages, ","),
 		`--aptopt=Acquire::Check-Valid-Until "false"`, "--format=tar", "--quiet", release, "-", "-")
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=0")
 	cmd.Stdin = strings.NewReader(sources)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second // it cleans up
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	stream, err := cmd.StdoutPipe()

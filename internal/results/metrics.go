@@ -36,13 +36,19 @@ const (
 	// kernel's tables led to the new endpoints alone, where they can be
 	// looked up (mode ebpf).
 	ProgrammingTable = "programming.table"
-	// ProgrammingReady, ProgrammingSlice and ProgrammingTraffic are the parts
-	// of ProgrammingAdd where a change is the rollout of a pod: from sending
-	// the API write until the new pod was ready, from there until it was in
-	// an EndpointSlice, and from there to the first connection that reached it.
-	ProgrammingReady   = "programming.ready"
-	ProgrammingSlice   = "programming.slice"
-	ProgrammingTraffic = "programming.traffic"
+	// Pod is the prefix of the metrics of changes that are rollouts of a pod.
+	Pod = "programming.pod."
+	// PodTotal is the time from sending the API write to the start of the first
+	// connection that reaches the new pod. Its parts are PodReady, until the pod
+	// was ready, PodSlice from there until it was in an EndpointSlice, and
+	// PodTraffic from there: only that is the work of a mode.
+	PodTotal   = "programming.pod.total"
+	PodReady   = "programming.pod.ready"
+	PodSlice   = "programming.pod.slice"
+	PodTraffic = "programming.pod.traffic"
+	// PodRemove is the time from sending the API write to the start of the last
+	// connection that still reached the old pod.
+	PodRemove = "programming.pod.remove"
 )
 
 // The scalars of a trial.

@@ -11,17 +11,29 @@ import (
 
 // Take makes every address of a range one of the network namespace it is called
 // in (AnyIP: a local route for the range).
-func Take(pods netip.Prefix) error {
+func Take(addresses netip.Prefix) error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
 	err = netlink.RouteReplace(&netlink.Route{
-		Dst:       &net.IPNet{IP: pods.Addr().AsSlice(), Mask: net.CIDRMask(pods.Bits(), pods.Addr().BitLen())},
-		LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST,
+		Dst: ipNet(addresses), LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST,
 	})
 	if err != nil {
-		return fmt.Errorf("take the addresses %v: %w", pods, err)
+		return fmt.Errorf("take the addresses %v: %w", addresses, err)
 	}
 	return nil
+}
+
+// Swallow drops what comes to the network namespace it is called in for a range of
+// addresses, instead of sending it on.
+func Swallow(addresses netip.Prefix) error {
+	if err := netlink.RouteReplace(&netlink.Route{Dst: ipNet(addresses), Type: unix.RTN_BLACKHOLE}); err != nil {
+		return fmt.Errorf("swallow what is for %v: %w", addresses, err)
+	}
+	return nil
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
