@@ -149,7 +149,7 @@ func (c *cluster) makeCilium(ctx context.Context) (err error) {
 	if _, err := c.home().Run(ctx, []byte(inside), "dd", "status=none", "of="+agentKubeconfig); err != nil {
 		return err
 	}
-	return c.load(ctx, c.home().name, c.cilium.Image.Path)
+	return c.loadInto(ctx, c.home().name, c.cilium.Image.Path)
 }
 
 // startCilium runs the agent at the client's node. The others forward packets to

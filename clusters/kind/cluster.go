@@ -21,6 +21,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/verify"
+	"svcbench/internal/nodeimage"
 )
 
 // cluster is one kind cluster.
@@ -35,16 +36,17 @@ type cluster struct {
 	self    string // this program
 	work    string // a folder that goes with the cluster
 	claim   *claim
+	journal *journal
 	cilium  Cilium
 	failed  bool // it never came up
 
-	agentImage string
-	rest       *rest.Config
-	api        kubernetes.Interface
-	pods       map[clusters.At]pod
-	network    clusters.Network
-	backends   *backend.Backend
-	proxy      *proxy
+	agents   nodeimage.Image
+	rest     *rest.Config
+	api      kubernetes.Interface
+	pods     map[clusters.At]pod
+	network  clusters.Network
+	backends *backend.Backend
+	proxy    *proxy
 
 	died chan struct{} // closed when a part has ended by itself
 	over chan struct{} // closed by Close
@@ -311,7 +313,9 @@ func (c *cluster) Close(ctx context.Context) error {
 	if c.backends != nil {
 		_ = c.backends.Close() // how it ends does not matter any more
 	}
+	c.journal.note("remove")
 	c.keepLogs(ctx)
+	defer c.journal.close()
 	if err := c.claim.remove(ctx, c.name); err != nil {
 		return errors.Join(fmt.Errorf("remove cluster %s: %w", c.name, err), c.claim.abandon())
 	}

@@ -138,7 +138,7 @@ func (e engine) has(ctx context.Context, image string) bool {
 }
 
 // clusterLabel is by what kind knows the containers of a cluster.
-const clusterLabel = "io.x-k8s.io.kind.cluster"
+const clusterLabel = "io.x-k8s.kind.cluster"
 
 // containers lists those that a filter matches, running or not.
 func (e engine) containers(ctx context.Context, filter string) ([]string, error) {

@@ -16,6 +16,7 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/internal/agent/verify"
+	"svcbench/internal/nodeimage"
 	"svcbench/scenarios"
 )
 
@@ -70,7 +71,12 @@ func TestCluster(t *testing.T) {
 	e, image := testEngine(t)
 	before := inventory(t, e)
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "nobody-writes-this"))
-	p := New(Options{Image: image, Workers: 1, Agent: program(t)})
+	agent := program(t)
+	agents, err := nodeimage.BuildAgents(t.Context(), nodeimage.Options{Dir: t.TempDir()}, agent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := New(Options{Image: image, Workers: 1, Agent: agent, Agents: agents})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	c, err := p.Start(ctx, clusters.Config{

@@ -49,9 +49,6 @@ func (n node) Run(ctx context.Context, stdin []byte, program string, args ...str
 // Path is for proxies with files that svcbench reads; kube-proxy has none.
 func (n node) Path(name string) string { return filepath.Join("/", name) }
 
-// agentPath is where svcbench is in a node.
-const agentPath = "/usr/local/bin/svcbench"
-
 // Launch starts "svcbench agent NAME" in the node. It ends when its standard
 // input does, which ends with the client of the container engine.
 func (n node) Launch(ctx context.Context, name string) (agent.Session, error) {

@@ -84,7 +84,7 @@ func (c *cluster) Pod(port uint16) corev1.PodSpec {
 		Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 		TerminationGracePeriodSeconds: &grace, AutomountServiceAccountToken: &token,
 		Containers: []corev1.Container{{
-			Name: "backend", Image: c.agentImage, ImagePullPolicy: corev1.PullNever, Resources: requested("50m"),
+			Name: "backend", Image: c.agents.Ref, ImagePullPolicy: corev1.PullNever, Resources: requested("50m"),
 			Command:        []string{agentPath, "agent-pod", "--serve", strconv.Itoa(int(port))},
 			ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt(int(port))}}, PeriodSeconds: 1},
 			Lifecycle:      &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 2}}},
@@ -113,7 +113,7 @@ func (c *cluster) specOf(at clusters.At, p pod) *corev1.Pod {
 			AutomountServiceAccountToken: &token,
 			Tolerations:                  []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 			Containers: []corev1.Container{{
-				Name: "agents", Image: c.agentImage, ImagePullPolicy: corev1.PullNever, Command: command, Resources: requested("500m"),
+				Name: "agents", Image: c.agents.Ref, ImagePullPolicy: corev1.PullNever, Command: command, Resources: requested("500m"),
 				SecurityContext: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN"}}},
 			}},
 		},

@@ -14,10 +14,10 @@ import (
 	"time"
 
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
-	kindlog "sigs.k8s.io/kind/pkg/log"
 
 	"svcbench/clusters"
 	"svcbench/clusters/modes"
+	"svcbench/internal/nodeimage"
 	"svcbench/scenarios"
 )
 
@@ -33,9 +33,10 @@ type Options struct {
 	Image string
 	// Workers is how many nodes there are beside the control plane's.
 	Workers int
-	// Agent is the program that runs as "PROGRAM agent NAME" at the places;
-	// empty means the running one.
-	Agent string
+	// Agent is the program that runs as "PROGRAM agent NAME" at the places,
+	// Agents the image with it (see nodeimage.BuildAgents).
+	Agent  string
+	Agents nodeimage.Image
 	// Cilium is what mode ebpf runs; nil leaves the mode out, because of
 	// NoCilium.
 	Cilium   *Cilium
@@ -180,18 +181,16 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 		return nil, fail(err)
 	}
 	c := &cluster{
-		config: config, mode: mode, engine: e, image: p.options.Image, workers: p.options.Workers, self: p.options.Agent,
-		kind: kindcluster.NewProvider(e.option(), kindcluster.ProviderWithLogger(kindlog.NoopLogger{})),
+		config: config, mode: mode, engine: e, image: p.options.Image, workers: p.options.Workers, self: p.options.Agent, agents: p.options.Agents,
 		died: make(chan struct{}), over: make(chan struct{}),
 	}
 	if p.options.Cilium != nil {
 		c.cilium = *p.options.Cilium
 	}
-	if c.self == "" {
-		if c.self, err = os.Executable(); err != nil {
-			return nil, fail(err)
-		}
+	if c.journal, err = newJournal(config.LogDir); err != nil {
+		return nil, fail(err)
 	}
+	c.kind = kindcluster.NewProvider(e.option(), kindcluster.ProviderWithLogger(c.journal))
 	if c.name, err = newName(); err != nil {
 		return nil, fail(err)
 	}
@@ -205,6 +204,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 	}
 	steps := append([]step{{"configure proxy", c.makeProxy}}, c.steps()...)
 	for _, s := range steps {
+		c.journal.note("%s", s.what)
 		if err := s.do(ctx); err != nil {
 			c.failed = ctx.Err() == nil
 			limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
@@ -212,5 +212,6 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 			return nil, errors.Join(fail(fmt.Errorf("%s: %w", s.what, err)), c.Close(limited))
 		}
 	}
+	c.journal.note("is up")
 	return c, nil
 }

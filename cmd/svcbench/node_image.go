@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -60,7 +61,7 @@ type images struct {
 
 // parts builds programs and returns where they are and where images are kept.
 func (i images) parts(ctx context.Context, names ...string) (nodeimage.Options, error) {
-	dir, err := i.programs.folder()
+	dir, err := i.folder()
 	if err != nil {
 		return nodeimage.Options{}, err
 	}
@@ -74,9 +75,14 @@ func (i images) parts(ctx context.Context, names ...string) (nodeimage.Options, 
 	}
 	return nodeimage.Options{
 		Programs: paths, Kubernetes: components.VersionOf("kubelet"), Base: components.Beside(paths["kind"], components.Base),
-		Dir:    filepath.Join(filepath.Dir(dir), "node-image"),
-		Report: i.tell,
+		Dir: dir, Report: i.tell,
 	}, nil
+}
+
+// folder is where images are kept: beside the components.
+func (i images) folder() (string, error) {
+	dir, err := i.programs.folder()
+	return filepath.Join(filepath.Dir(dir), "images"), err
 }
 
 func (i images) tell(step string) { i.display.Phase(progress.Phase{Text: step}) }
@@ -123,6 +129,16 @@ func (i images) provider(ctx context.Context, asked string, workers int, modes [
 		return nil, err
 	}
 	options := kind.Options{Image: image, Workers: workers, NoCilium: "nobody asked for its image"}
+	if options.Agent, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	kept, err := i.folder()
+	if err != nil {
+		return nil, err
+	}
+	if options.Agents, err = nodeimage.BuildAgents(ctx, nodeimage.Options{Dir: kept, Report: i.tell}, options.Agent); err != nil {
+		return nil, err
+	}
 	if !slices.Contains(modes, scenarios.EBPF) {
 		return kind.New(options), nil
 	}
