@@ -191,6 +191,7 @@ func ciliumPod(node, image, told string) *corev1.Pod {
 			Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 			Containers: []corev1.Container{{
 				Name: "agent", Image: image, ImagePullPolicy: corev1.PullNever, Command: []string{"/svcbench-host", "launch"},
+				Resources:       requested(proxyShare),
 				Env:             []corev1.EnvVar{{Name: launchVariable, Value: told}},
 				SecurityContext: &corev1.SecurityContext{Privileged: &yes},
 				VolumeMounts: []corev1.VolumeMount{

@@ -112,10 +112,11 @@ func (c *cluster) createNodes(ctx context.Context) error {
 	for {
 		select {
 		case err := <-created:
+			remembered := c.rememberNetwork(ctx, before)
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return errors.Join(context.Cause(ctx), remembered)
 			}
-			return errors.Join(err, c.rememberNetwork(ctx, before))
+			return errors.Join(err, remembered)
 		case <-cancelled:
 			cancelled = nil
 		case <-again.C:
@@ -131,6 +132,9 @@ func (c *cluster) rememberNetwork(ctx context.Context, before string) error {
 	if before != "" {
 		return nil
 	}
+	// Also when ctx has ended: somebody has to remove it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logPatience)
+	defer cancel()
 	id, err := c.engine.network(ctx)
 	if err != nil {
 		return err

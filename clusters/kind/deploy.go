@@ -17,6 +17,9 @@ import (
 // proxyLabel is what a node must have for kube-proxy to run there.
 const proxyLabel = "svcbench.dev/proxy"
 
+// proxyShare is the share of the processors that every proxy under test asks for.
+const proxyShare = "500m"
+
 // kubeProxyFlags are the arguments that only flags can say.
 func (p *proxy) kubeProxyFlags() []string {
 	return []string{fmt.Sprintf("--v=%d", p.cluster.config.Settings.Proxy.Verbosity)}
@@ -99,6 +102,8 @@ func (p *proxy) adaptDaemonSet(document []byte) ([]byte, error) {
 		pod.NodeSelector = map[string]string{}
 	}
 	pod.NodeSelector[proxyLabel] = "yes"
+	// On a machine of its own it need not share with the control plane.
+	pod.Containers[0].Resources = requested(proxyShare)
 	pod.Containers[0].Command = append(pod.Containers[0].Command, p.kubeProxyFlags()...)
 	return json.Marshal(set)
 }

@@ -45,6 +45,9 @@ spec:
 	if pod.NodeSelector["kubernetes.io/os"] != "linux" || pod.NodeSelector[proxyLabel] != "yes" {
 		t.Errorf("it runs on nodes with %v", pod.NodeSelector)
 	}
+	if cpu := pod.Containers[0].Resources.Requests.Cpu().String(); cpu != proxyShare {
+		t.Errorf("it asks for %s of the processors", cpu)
+	}
 	if command := strings.Join(pod.Containers[0].Command, " "); command != "/usr/local/bin/kube-proxy --v=4" {
 		t.Errorf("it runs %q", command)
 	}

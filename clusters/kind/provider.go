@@ -85,7 +85,7 @@ func (p *Provider) Facts() map[string]string {
 		"endpoints":    "every pod IP is answered by one pod (AnyIP)",
 		"client":       "a pod by its address: kube-proxy does not masquerade its traffic to cluster IPs (detectLocalMode ClusterCIDR)",
 		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
-		"controlPlane": "shares the processors with what is measured",
+		"controlPlane": "shares the processors with what is measured; the proxy, the client and the backends request " + proxyShare + " each",
 		"nodeImage":    p.options.Image,
 	}
 }
