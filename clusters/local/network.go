@@ -7,9 +7,9 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"svcbench/clusters"
+	"svcbench/internal/agent/backend"
 	"svcbench/internal/netns"
 )
 
@@ -191,15 +191,7 @@ func anyIP(ns *netns.Namespace, pods netip.Prefix) error {
 		return err
 	}
 	defer h.Close()
-	lo, err := h.LinkByName("lo")
-	if err != nil {
-		return fmt.Errorf("find lo in %s: %w", ns.Name(), err)
-	}
-	err = h.RouteAdd(&netlink.Route{
-		Dst: ipNet(pods), LinkIndex: lo.Attrs().Index,
-		Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST,
-	})
-	if err != nil {
+	if err := backend.Take(h, pods); err != nil {
 		return fmt.Errorf("make every pod IP local to %s: %w", ns.Name(), err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/vishvananda/netlink"
 
 	"svcbench/clusters/kind"
 	"svcbench/internal/agent"
@@ -46,7 +47,7 @@ func newAgentPod() *cobra.Command {
 			for _, r := range []struct {
 				addresses string
 				do        func(netip.Prefix) error
-			}{{answer, backend.Take}, {swallow, backend.Swallow}} {
+			}{{answer, takeHere}, {swallow, backend.Swallow}} {
 				if r.addresses == "" {
 					continue
 				}
@@ -70,6 +71,9 @@ func newAgentPod() *cobra.Command {
 	cmd.Flags().Uint16Var(&serve, "serve", 0, "port on which to answer as backends do")
 	return cmd
 }
+
+// takeHere gives the pod a range of addresses.
+func takeHere(addresses netip.Prefix) error { return backend.Take(&netlink.Handle{}, addresses) }
 
 // newLaunch is what the pod of Cilium's agent begins with.
 func newLaunch() *cobra.Command {

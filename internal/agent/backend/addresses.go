@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Take makes every address of a range one of the network namespace it is called
-// in (AnyIP: a local route for the range).
-func Take(addresses netip.Prefix) error {
-	lo, err := netlink.LinkByName("lo")
+// Take makes every address of a range one of a network namespace (AnyIP: a local
+// route for the range). An empty handle stands for the one it is called in.
+func Take(h *netlink.Handle, addresses netip.Prefix) error {
+	lo, err := h.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
-	err = netlink.RouteReplace(&netlink.Route{
+	err = h.RouteReplace(&netlink.Route{
 		Dst: ipNet(addresses), LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST,
 	})
 	if err != nil {
