@@ -110,7 +110,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		return
 	}
 	var added, addedLate, removed, removedLate, programmed, programmedLate []int64
-	var pods rollout
+	var pods podChanges
 	failed := int64(0)
 	for _, ch := range t.Changes {
 		watched := max(0, ch.GaveUp-ch.Sent)
@@ -118,7 +118,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		case ch.Error != "":
 			failed++
 			continue
-		case ch.Ready != 0:
+		case isPodChange(ch):
 			pods.add(ch)
 			continue
 		case ch.FirstNew == 0:
@@ -138,7 +138,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		}
 	}
 	derived := pods.distributions()
-	if derived == nil {
+	if len(derived) == 0 {
 		derived = map[string]*stats.Distribution{
 			results.ProgrammingAdd:    stats.FromDurations(added, addedLate),
 			results.ProgrammingRemove: stats.FromDurations(removed, removedLate),

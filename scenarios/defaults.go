@@ -71,7 +71,9 @@ func Protocols() []Protocol { return []Protocol{TCP, UDP} }
 func ServiceTypes() []ServiceType { return []ServiceType{ClusterIP, NodePort} }
 
 // ChurnKinds returns every kind of change.
-func ChurnKinds() []ChurnKind { return []ChurnKind{ReplaceEndpoints, RollPods} }
+func ChurnKinds() []ChurnKind {
+	return []ChurnKind{ReplaceEndpoints, RollPods, DeletePods, ScalePods, FlipReadiness, DrainNode}
+}
 
 // Batchings returns every kind of batching.
 func Batchings() []Batching { return []Batching{BatchingEqual, BatchingDefaults, BatchingNone} }

@@ -104,7 +104,9 @@ func trafficFields() []field {
 
 		{path: "churn", about: "A stream of changes to the population at a fixed rate. Used by the instrument programming."},
 		{path: "churn.kind", about: "What one change is. replace-endpoints replaces every endpoint of a Service by new ones, as a finished rolling update does. " +
-			"roll-pods replaces the real pod of a Service by a rolling update of its Deployment, in kind clusters.",
+			"The others change real pods, in kind clusters: roll-pods replaces the pod of a Service by a rolling update of its Deployment; " +
+			"delete-pods deletes it; scale-pods scales the Deployment to two pods and back; flip-readiness makes the pod not ready and ready again; " +
+			"drain-node evicts the pods of ten Services from their node (--workers 2).",
 			enum: names(ChurnKinds()), wrong: "is not a known kind of churn"},
 		field{max: MaxRate, above: true}.as("churn.rate", "Changes per second; may be a fraction.", nil),
 		duration.as("churn.duration", "How long changes are made.", nil),

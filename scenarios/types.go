@@ -158,14 +158,35 @@ type ChurnKind string
 // pods go on answering until the change has settled.
 const ReplaceEndpoints ChurnKind = "replace-endpoints"
 
-// RollPods replaces the pod behind a Service by a new one, by a rolling update of
-// its Deployment. The Services are additional to the population, and their pods
-// real ones, which not every provider has.
-const RollPods ChurnKind = "roll-pods"
+// The kinds of changes to real pods, which not every provider has. Their Services
+// are additional to the population.
+const (
+	// RollPods replaces the pod behind a Service by a new one, by a rolling
+	// update of its Deployment: the new pod is ready before the old one is told
+	// to end.
+	RollPods ChurnKind = "roll-pods"
+	// DeletePods deletes the pod behind a Service, whose Deployment makes
+	// another.
+	DeletePods ChurnKind = "delete-pods"
+	// ScalePods scales a Deployment to two pods and back to one, in turns.
+	ScalePods ChurnKind = "scale-pods"
+	// FlipReadiness makes the pod behind a Service not ready and ready again, in
+	// turns.
+	FlipReadiness ChurnKind = "flip-readiness"
+	// DrainNode evicts the pods of ten Services from their node at once.
+	DrainNode ChurnKind = "drain-node"
+)
 
-// NeedsPods reports whether the scenario can be measured only where pods run.
-func (s *Scenario) NeedsPods() bool {
-	return s.Churn != nil && s.Churn.Kind == RollPods && s.Measures(Programming)
+// PodNodes is how many nodes that run pods the scenario needs beside that of the
+// client: none if it can be measured without pods.
+func (s *Scenario) PodNodes() int {
+	switch {
+	case s.Churn == nil || s.Churn.Kind == ReplaceEndpoints || !s.Measures(Programming):
+		return 0
+	case s.Churn.Kind == DrainNode:
+		return 2
+	}
+	return 1
 }
 
 // Churn is an open-loop stream of changes to the population.

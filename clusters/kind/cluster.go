@@ -83,7 +83,7 @@ func (c *cluster) steps() []step {
 		{"look at network", c.lookAtNetwork},
 		{"start backends", c.startBackends},
 		{"verify pods by traffic", c.verifyPods},
-		{"prepare proxy", c.prepareProxy},
+		{"deploy proxy", c.deployProxy},
 	}
 }
 
@@ -161,16 +161,14 @@ func (c *cluster) keepLogs(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, logPatience)
 	defer cancel()
-	for label, in := range map[string]string{"k8s-app=kube-proxy": metav1.NamespaceSystem, "app=" + ciliumName: namespace} {
-		pods := c.api.CoreV1().Pods(in)
-		list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: label})
-		if err != nil {
-			continue
-		}
-		for _, p := range list.Items {
-			if text, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(ctx); err == nil {
-				_ = os.WriteFile(filepath.Join(c.config.LogDir, c.mode.Binary()+".log"), text, 0o644)
-			}
+	pods := c.api.CoreV1().Pods(metav1.NamespaceSystem)
+	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: "k8s-app in (kube-proxy, cilium)"})
+	if err != nil {
+		return
+	}
+	for _, p := range list.Items {
+		if text, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(ctx); err == nil {
+			_ = os.WriteFile(filepath.Join(c.config.LogDir, c.mode.Binary()+".log"), text, 0o644)
 		}
 	}
 }

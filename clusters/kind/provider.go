@@ -17,6 +17,7 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/clusters/modes"
+	"svcbench/internal/failure"
 	"svcbench/internal/nodeimage"
 	"svcbench/scenarios"
 )
@@ -73,7 +74,7 @@ func (p *Provider) Versions(ctx context.Context) (map[string]string, error) {
 		versions[what] = strings.TrimSpace(string(out))
 	}
 	if c := p.options.Cilium; c != nil {
-		versions["cilium-agent"] = c.Version
+		versions["cilium-agent"], versions["cilium image"] = c.Version, c.Image
 	}
 	return versions, nil
 }
@@ -154,6 +155,11 @@ func newName() (string, error) {
 	return prefix + hex.EncodeToString(b), nil
 }
 
+// PodNodes is how many nodes beside that of the client there are for pods in a
+// cluster with so many workers. One worker is the client's, so that pods run beside
+// the control plane.
+func PodNodes(workers int) int { return max(1, workers) }
+
 var _ clusters.Limiter = (*Provider)(nil)
 
 // Fits asks the mode, and refuses the datapath for which clients would have to be
@@ -165,6 +171,10 @@ func (p *Provider) Fits(config clusters.Config) error {
 	}
 	if config.Mode == scenarios.EBPF && config.Settings.EBPF.Datapath == scenarios.DatapathSocket {
 		return errors.New("mode ebpf with the datapath socket does not run in kind clusters: it runs in local ones")
+	}
+	if nodes := PodNodes(p.options.Workers); config.PodNodes > nodes {
+		return failure.New(failure.Usage, fmt.Errorf("pods are moved between %d nodes beside the client's, and there would be %d", config.PodNodes, nodes),
+			fmt.Sprintf("--workers %d", config.PodNodes))
 	}
 	return mode.Fits(config.Size)
 }
@@ -202,7 +212,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 	if err := os.Mkdir(c.work, 0o700); err != nil {
 		return nil, errors.Join(fail(err), c.claim.release(c.name))
 	}
-	steps := append([]step{{"configure proxy", c.makeProxy}}, c.steps()...)
+	steps := append([]step{{"configure proxy", c.configureProxy}}, c.steps()...)
 	for _, s := range steps {
 		c.journal.note("%s", s.what)
 		if err := s.do(ctx); err != nil {

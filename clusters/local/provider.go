@@ -133,7 +133,7 @@ func (p *Provider) Fits(config clusters.Config) error {
 	if mode == nil {
 		return fmt.Errorf("unknown mode %q", config.Mode)
 	}
-	if config.Pods {
+	if config.PodNodes > 0 {
 		return errors.New("local clusters run no pods: --cluster kind does")
 	}
 	return mode.Fits(config.Size)

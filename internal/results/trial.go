@@ -154,10 +154,14 @@ type Change struct {
 	// endpoints alone; 0 where they cannot be looked up, or did not before
 	// GaveUp.
 	Programmed int64 `json:"programmed,omitempty"`
-	// Ready is when the new pod was seen to be ready, Sliced when it was seen
-	// in an EndpointSlice; 0 for changes that write endpoints themselves.
-	Ready  int64 `json:"ready,omitempty"`
-	Sliced int64 `json:"sliced,omitempty"`
+	// Ready is when the pod that comes was seen to be ready, Sliced when it was
+	// seen in an EndpointSlice as that; Unready and Unsliced are when the pod that
+	// goes was seen not to be any more. 0 where none comes or goes, and for changes
+	// that write endpoints themselves.
+	Ready    int64 `json:"ready,omitempty"`
+	Sliced   int64 `json:"sliced,omitempty"`
+	Unready  int64 `json:"unready,omitempty"`
+	Unsliced int64 `json:"unsliced,omitempty"`
 	// FirstNew is the start of the first new connection answered by a new
 	// endpoint.
 	FirstNew int64 `json:"firstNew,omitempty"`

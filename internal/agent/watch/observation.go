@@ -12,6 +12,7 @@ import (
 type observation struct {
 	seen     Seen
 	new, old map[netip.Addr]struct{}
+	stay     map[netip.Addr]struct{}
 	anyNew   bool
 	settle   int64
 	giveUp   int64
@@ -25,6 +26,7 @@ func newObservation(c Command, start int64) *observation {
 		seen:   Seen{ID: c.ID, Errors: map[string]int64{}},
 		new:    set(c.New),
 		old:    set(c.Old),
+		stay:   set(c.Stay),
 		anyNew: c.AnyNew,
 		settle: c.Settle.Nanoseconds(),
 		giveUp: start + c.Timeout.Nanoseconds(),
@@ -52,6 +54,9 @@ func (o *observation) add(out probe.Outcome) {
 	from := out.From.Addr()
 	_, isNew := o.new[from]
 	_, isOld := o.old[from]
+	if _, stays := o.stay[from]; stays {
+		return
+	}
 	if isNew || o.anyNew && !isOld {
 		if s.FirstNew == 0 || out.Start < s.FirstNew {
 			s.FirstNew = out.Start

@@ -39,9 +39,11 @@ type Command struct {
 	// that should not any more. One of them may be empty.
 	New []netip.Addr `json:"new,omitempty"`
 	Old []netip.Addr `json:"old,omitempty"`
-	// AnyNew makes every endpoint that is not old a new one, for changes of
-	// which nobody knows beforehand who will answer.
+	// AnyNew makes every endpoint a new one that is neither old nor stays, for
+	// changes of which nobody knows beforehand who will answer.
 	AnyNew bool `json:"anyNew,omitempty"`
+	// Stay are endpoints that answer before the change and after it.
+	Stay []netip.Addr `json:"stay,omitempty"`
 	// Interval is the time between the starts of two connections; zero means
 	// DefaultInterval.
 	Interval time.Duration `json:"interval,omitempty"`

@@ -1,0 +1,124 @@
+package kind
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"svcbench/clusters"
+	"svcbench/scenarios"
+)
+
+// changed changes a manifest and decodes the n-th object of the result.
+func changed(t *testing.T, manifest string, todo changes, n int, into any) {
+	t.Helper()
+	got, err := todo.to([]byte(manifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := bytes.Split(got, []byte("---\n"))[1:]
+	if len(objects) <= n {
+		t.Fatalf("objects %q", objects)
+	}
+	if err := yaml.Unmarshal(objects[n], into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKubeProxy(t *testing.T) {
+	k := kubeProxy{&cluster{config: clusters.Config{Settings: scenarios.Settings{Proxy: scenarios.Proxy{Verbosity: 4}}}}}
+	var set appsv1.DaemonSet
+	changed(t, `---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: kube-proxy}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: kube-proxy}
+spec:
+  template:
+    spec:
+      nodeSelector: {kubernetes.io/os: linux}
+      containers:
+      - name: kube-proxy
+        command: [/usr/local/bin/kube-proxy]
+`, changes{"DaemonSet": k.adapt}, 1, &set)
+	pod := set.Spec.Template.Spec
+	if pod.NodeSelector["kubernetes.io/os"] != "linux" || pod.NodeSelector[proxyLabel] != "yes" {
+		t.Errorf("it runs on nodes with %v", pod.NodeSelector)
+	}
+	if cpu := pod.Containers[0].Resources.Requests.Cpu().String(); cpu != proxyShare {
+		t.Errorf("it asks for %s of the processors", cpu)
+	}
+	if command := strings.Join(pod.Containers[0].Command, " "); command != "/usr/local/bin/kube-proxy --v=4" {
+		t.Errorf("it runs %q", command)
+	}
+}
+
+func TestNothingToChange(t *testing.T) {
+	todo := changes{"DaemonSet": adaptCilium}
+	if _, err := todo.to([]byte("kind: ConfigMap\n")); err == nil || !strings.Contains(err.Error(), "no DaemonSet") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// Flags go over what the chart says, in the agent's ConfigMap and no other.
+func TestOverlay(t *testing.T) {
+	const manifest = `
+kind: ConfigMap
+metadata: {name: other}
+data: {ipam: cluster-pool}
+---
+kind: ConfigMap
+metadata: {name: cilium-config}
+data: {ipam: cluster-pool, debug: "false"}
+`
+	todo := changes{"ConfigMap": func(object []byte) ([]byte, error) {
+		return overlay(object, []string{"--ipam=kubernetes", "--metrics=+a +b=c"})
+	}}
+	var other, config corev1.ConfigMap
+	changed(t, manifest, todo, 0, &other)
+	if len(other.Data) != 1 || other.Data["ipam"] != "cluster-pool" {
+		t.Errorf("another ConfigMap has %v", other.Data)
+	}
+	changed(t, manifest, todo, 1, &config)
+	if len(config.Data) != 3 || config.Data["ipam"] != "kubernetes" || config.Data["debug"] != "false" || config.Data["metrics"] != "+a +b=c" {
+		t.Errorf("it has %v", config.Data)
+	}
+}
+
+// Nobody may change settings of the whole machine, and everybody may do what the
+// node may.
+func TestAdaptCilium(t *testing.T) {
+	var set appsv1.DaemonSet
+	changed(t, `
+kind: DaemonSet
+spec:
+  template:
+    spec:
+      initContainers:
+      - name: clean
+        securityContext: {capabilities: {add: [SYS_RESOURCE], drop: [ALL]}}
+      containers:
+      - name: cilium-agent
+        securityContext: {capabilities: {add: [SYS_RESOURCE], drop: [ALL]}}
+        volumeMounts:
+        - {name: host-proc-sys-net, mountPath: /host/proc/sys/net}
+        - {name: host-proc-sys-kernel, mountPath: /host/proc/sys/kernel}
+`, changes{"DaemonSet": adaptCilium}, 0, &set)
+	pod := set.Spec.Template.Spec
+	for _, c := range append(pod.InitContainers, pod.Containers...) {
+		if c.SecurityContext.Privileged == nil || !*c.SecurityContext.Privileged || c.SecurityContext.Capabilities != nil {
+			t.Errorf("%s has %+v", c.Name, c.SecurityContext)
+		}
+	}
+	mounts := pod.Containers[0].VolumeMounts
+	if mounts[0].ReadOnly || !mounts[1].ReadOnly {
+		t.Errorf("mounts %+v", mounts)
+	}
+}

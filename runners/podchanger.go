@@ -1,0 +1,211 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"svcbench/clusters"
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/watch"
+	"svcbench/internal/results"
+)
+
+// podChanger changes real pods on a schedule, each behind a Service of its own,
+// and tells by the API server's watches when each part of a change was done.
+type podChanger struct {
+	f       *inFlight
+	kind    podKind
+	watcher *watch.Watcher
+	track   *tracker
+	due     []time.Duration
+	idle    chan []*podded // those that may be changed, which a change takes together
+
+	mu   sync.Mutex
+	made []results.Change
+}
+
+// newPodChanger makes the Services and their pods, and returns when the proxy
+// leads to them.
+func newPodChanger(ctx context.Context, f *inFlight, w *watch.Watcher) (*podChanger, error) {
+	pods, ok := f.cluster.(clusters.Podded)
+	if !ok {
+		return nil, errors.New("this cluster runs no pods")
+	}
+	churn := f.trial.scenario.Churn
+	kind, err := podKindOf(churn.Kind, f.cluster.API(), pods)
+	if err != nil {
+		return nil, err
+	}
+	track, err := newTracker(ctx, f.cluster.API(), podNamespace)
+	if err != nil {
+		return nil, err
+	}
+	c := &podChanger{f: f, kind: kind, watcher: w, track: track, due: dues(churn, f.random("changes"))}
+	all, err := c.deploy(ctx, kind.services(churn))
+	if err != nil {
+		track.close()
+		return nil, err
+	}
+	groups := kind.groups(all)
+	c.idle = make(chan []*podded, len(groups))
+	for _, g := range groups {
+		c.idle <- g
+	}
+	return c, nil
+}
+
+var _ changer = (*podChanger)(nil)
+
+// run makes all changes. One for which every Service is busy is late.
+func (c *podChanger) run(ctx context.Context, begin int64) error {
+	return onSchedule(ctx, begin, c.due, c.idle, c.change)
+}
+
+func (c *podChanger) changes() []results.Change { return c.made }
+
+// close ends the watches; what was deployed goes with the cluster.
+func (c *podChanger) close() { c.track.close() }
+
+// change changes a group of Services at the time due.
+func (c *podChanger) change(ctx context.Context, n int, group []*podded, due int64) error {
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	moves := make([]move, len(group))
+	seen := make([]<-chan watch.Seen, len(group))
+	for i, p := range group {
+		var err error
+		if moves[i], err = c.kind.move(ctx, n, p); err != nil {
+			return fmt.Errorf("prepare a change of %s: %w", p.name, err)
+		}
+		if seen[i], err = c.watcher.Watch(watching, c.command(n*len(group)+i, p, moves[i])); err != nil {
+			return err
+		}
+	}
+	if err := c.kind.begin(ctx); err != nil {
+		return err
+	}
+	if err := waitUntil(ctx, due); err != nil {
+		return err
+	}
+	g, changing := errgroup.WithContext(ctx)
+	for i, p := range group {
+		change := results.Change{ID: n*len(group) + i + 1, Kind: moves[i].kind, Service: p.name, Due: due}
+		// One after the other, and each is due when the one before is written.
+		if err := write(changing, &change, moves[i]); err != nil {
+			return errors.Join(err, g.Wait())
+		}
+		if i > 0 {
+			change.Due = change.Sent
+		}
+		g.Go(func() error { return c.follow(changing, change, p, moves[i], seen[i]) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	c.idle <- group // has room for all
+	return nil
+}
+
+// command says what traffic to a Service is watched for.
+func (c *podChanger) command(id int, p *podded, m move) watch.Command {
+	command := watch.Command{
+		ID: id, Addr: p.addr, Protocol: c.f.protocol(), Old: addresses(m.leave), AnyNew: m.comes && m.back == nil,
+		Interval: c.f.probeInterval, Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
+	}
+	if m.back != nil {
+		command.New = []netip.Addr{m.back.ip}
+	}
+	for _, pod := range p.pods {
+		if !slices.ContainsFunc(m.leave, pod.same) && (m.back == nil || !pod.same(*m.back)) {
+			command.Stay = append(command.Stay, pod.ip)
+		}
+	}
+	return command
+}
+
+func addresses(pods []seenPod) []netip.Addr {
+	var all []netip.Addr
+	for _, p := range pods {
+		all = append(all, p.ip)
+	}
+	return all
+}
+
+// write makes the write of a change. Without it there is nothing to measure: that
+// it fails is an error of the trial.
+func write(ctx context.Context, change *results.Change, m move) error {
+	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	change.Sent = agent.Now()
+	err := m.write(limited)
+	change.Acked = agent.Now()
+	if err != nil {
+		return fmt.Errorf("begin change %d of %s: %w", change.ID, change.Service, err)
+	}
+	return nil
+}
+
+// follow observes a change to its end.
+func (c *podChanger) follow(ctx context.Context, change results.Change, p *podded, m move, seen <-chan watch.Seen) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case s, ok := <-seen:
+		if !ok {
+			return fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, c.watcher))
+		}
+		observe(&change, s)
+	}
+	if err := c.complete(ctx, &change, p, m); err != nil {
+		return fmt.Errorf("change %d of %s: %w", change.ID, p.name, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made = append(c.made, change)
+	return nil
+}
+
+// complete waits until the pods are as the change wants them, and adds when that
+// was seen.
+func (c *podChanger) complete(ctx context.Context, change *results.Change, p *podded, m move) error {
+	left := p.pods
+	if m.comes {
+		came, err := c.came(ctx, p, m)
+		if err != nil {
+			return err
+		}
+		change.Ready, change.Sliced = came.ready.at, came.sliced.at
+		if m.back == nil {
+			left = append(left, came)
+		}
+	}
+	for _, pod := range m.leave {
+		wait := func() (seenPod, error) { return c.track.turned(ctx, pod, false) }
+		if m.ends {
+			wait = func() (seenPod, error) { return c.track.gone(ctx, pod) }
+			left = slices.DeleteFunc(slices.Clone(left), func(p seenPod) bool { return p.same(pod) })
+		}
+		gone, err := wait()
+		if err != nil {
+			return err
+		}
+		change.Unready, change.Unsliced = gone.ready.at, gone.sliced.at
+	}
+	p.pods = left
+	return nil
+}
+
+// came waits for the pod that a change brings.
+func (c *podChanger) came(ctx context.Context, p *podded, m move) (seenPod, error) {
+	if m.back != nil {
+		return c.track.turned(ctx, *m.back, true)
+	}
+	return c.track.fresh(ctx, p.name, p.pods)
+}
