@@ -8,18 +8,19 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"slices"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Render renders the chart in a folder for a version of Kubernetes such as
 // "v1.37.2", with values over those of the chart, as "helm template" does for the
-// namespace kube-system. The result is YAML documents.
+// namespace kube-system. The result is YAML documents in the order in which they
+// can be made.
 func Render(ctx context.Context, dir, kubernetes string, values map[string]any) ([]byte, error) {
 	chart, err := loader.LoadDir(dir)
 	if err != nil {
@@ -40,11 +41,15 @@ func Render(ctx context.Context, dir, kubernetes string, values map[string]any) 
 	if err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(files, func(name, _ string) bool { return path.Ext(name) == ".txt" }) // notes for people
+	// What others are in comes first. Hooks are for later changes and are left out.
+	_, objects, err := releaseutil.SortManifests(files, capabilities.APIVersions, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, err
+	}
 	var documents bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if path.Ext(name) == ".yaml" {
-			fmt.Fprintf(&documents, "---\n%s\n", files[name])
-		}
+	for _, object := range objects {
+		fmt.Fprintf(&documents, "---\n%s\n", object.Content)
 	}
 	return documents.Bytes(), nil
 }

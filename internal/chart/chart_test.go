@@ -28,14 +28,15 @@ func TestRender(t *testing.T) {
 		"values.yaml":          "image: {repository: example.test/tiny, tag: v1}\nsize: 1\nwith: 2\n",
 		"templates/_help.tpl":  `{{ define "name" }}{{ .Release.Name }}-{{ .Release.Namespace }}{{ end }}`,
 		"templates/NOTES.txt":  "It is installed.",
-		"templates/b.yaml":     "kind: B\nsize: {{ .Values.size }}\nwith: {{ .Values.with }}\n",
-		"templates/sub/a.yaml": "kind: A\nname: {{ include \"name\" . }}\nversion: {{ .Capabilities.KubeVersion.Minor }}\n",
+		"templates/a.yaml":     "kind: Pod\nsize: {{ .Values.size }}\nwith: {{ .Values.with }}\n",
+		"templates/sub/b.yaml": "kind: Namespace\nname: {{ include \"name\" . }}\nversion: {{ .Capabilities.KubeVersion.Minor }}\n",
+		"templates/off.yaml":   "{{ if false }}kind: Off{{ end }}",
 	})
 	got, err := Render(t.Context(), dir, "v1.37.2", map[string]any{"size": 7})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "---\nkind: B\nsize: 7\nwith: 2\n\n---\nkind: A\nname: tiny-kube-system\nversion: 37\n\n"
+	const want = "---\nkind: Namespace\nname: tiny-kube-system\nversion: 37\n\n---\nkind: Pod\nsize: 7\nwith: 2\n\n"
 	if string(got) != want {
 		t.Errorf("rendered\n%s\nwant\n%s", got, want)
 	}
