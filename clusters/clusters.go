@@ -106,6 +106,8 @@ type Config struct {
 	Size Size
 	// Ports are those on which backends answer.
 	Ports []uint16
+	// Placement is where endpoints are; empty means anywhere.
+	Placement scenarios.Placement
 	// PodNodes is how many nodes the cluster, which must be Podded then, needs
 	// for pods; 0 for none.
 	PodNodes int

@@ -70,6 +70,9 @@ func Protocols() []Protocol { return []Protocol{TCP, UDP} }
 // ServiceTypes returns the types that Services may have.
 func ServiceTypes() []ServiceType { return []ServiceType{ClusterIP, NodePort} }
 
+// Placements returns every place that endpoints may have.
+func Placements() []Placement { return []Placement{CrossNode, SameNode} }
+
 // ChurnKinds returns every kind of change.
 func ChurnKinds() []ChurnKind {
 	return []ChurnKind{ReplaceEndpoints, RollPods, DeletePods, ScalePods, FlipReadiness, DrainNode}

@@ -69,6 +69,8 @@ func headFields() []field {
 		field{enum: names(ServiceTypes()), wrong: "is not a type that svcbench can measure"}.
 			as("population.type", "Type of every Service, and so where traffic goes: to the Service's cluster IP, or to the node's own address and a node port. "+
 				fmt.Sprintf("There are %d node ports, of which each port of each Service takes one.", MaxNodePorts), DefaultType),
+		field{enum: names(Placements()), wrong: "is not a known placement", defNote: "cross-node in kind clusters, same-node in local ones"}.
+			as("population.placement", "Where endpoints are, seen from the client. Local clusters have one node.", nil),
 
 		{path: "points", about: "The scale axis: a list of points, or a mapping of lists whose cross product is taken, services outermost. " +
 			"A field that is left out is the population's.", defNote: "one point: the population", maxItems: MaxPoints},

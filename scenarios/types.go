@@ -95,7 +95,20 @@ type Population struct {
 	Protocol Protocol `yaml:"protocol,omitempty" json:"protocol,omitempty"`
 	// Type is the type of every Service.
 	Type ServiceType `yaml:"type,omitempty" json:"type,omitempty"`
+	// Placement is where endpoints are; empty leaves it to the cluster.
+	Placement Placement `yaml:"placement,omitempty" json:"placement,omitempty"`
 }
+
+// Placement says where endpoints are, seen from the client.
+type Placement string
+
+// The placements.
+const (
+	// SameNode has them on the node of the client.
+	SameNode Placement = "same-node"
+	// CrossNode has them on another node.
+	CrossNode Placement = "cross-node"
+)
 
 // Point is one position on the scale axis. A zero field takes the value of
 // the scenario's population.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"svcbench/clusters"
+	"svcbench/scenarios"
 )
 
 // namespace holds the pods of svcbench.
@@ -57,13 +58,17 @@ func (c *cluster) startPods(ctx context.Context) error {
 	return nil
 }
 
-// placePods says on which nodes the pods are. The proxy under test is that of the
+// placePods says on which nodes the pods are: on two, if there are two and nothing
+// else is asked for. The proxy under test is that of the
 // client's node.
 func (c *cluster) placePods() {
 	names := c.nodeNames()
 	client, backend := names[min(1, c.workers)], names[0]
 	if c.workers > 1 {
 		backend = names[2]
+	}
+	if c.config.Placement == scenarios.SameNode {
+		backend = client
 	}
 	c.pods = map[clusters.At]pod{
 		clusters.AtClient:  {name: "client", node: client},

@@ -82,7 +82,7 @@ func (p *Provider) Versions(ctx context.Context) (map[string]string, error) {
 // Facts describes what decides results here.
 func (p *Provider) Facts() map[string]string {
 	return map[string]string{
-		"network":      fmt.Sprintf("1 control-plane and %d worker nodes in containers, joined by a bridge; client and backends are pods on different nodes where there are two; the proxy under test runs on the client's node alone", p.options.Workers),
+		"network":      fmt.Sprintf("1 control-plane and %d worker nodes in containers, joined by a bridge; client and backends are pods on different nodes, unless there is one or the scenario places them on the same; the proxy under test runs on the client's node alone", p.options.Workers),
 		"endpoints":    "every pod IP is answered by one pod (AnyIP)",
 		"client":       "a pod by its address: kube-proxy does not masquerade its traffic to cluster IPs (detectLocalMode ClusterCIDR)",
 		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
@@ -171,6 +171,9 @@ func (p *Provider) Fits(config clusters.Config) error {
 	}
 	if config.Mode == scenarios.EBPF && config.Settings.EBPF.Datapath == scenarios.DatapathSocket {
 		return errors.New("mode ebpf with the datapath socket does not run in kind clusters: it runs in local ones")
+	}
+	if config.Placement == scenarios.CrossNode && p.options.Workers == 0 {
+		return failure.New(failure.Usage, errors.New("endpoints are on another node than the client, and there is one node"), "--workers 1")
 	}
 	if nodes := PodNodes(p.options.Workers); config.PodNodes > nodes {
 		return failure.New(failure.Usage, fmt.Errorf("pods are moved between %d nodes beside the client's, and there would be %d", config.PodNodes, nodes),

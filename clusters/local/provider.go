@@ -136,6 +136,9 @@ func (p *Provider) Fits(config clusters.Config) error {
 	if config.PodNodes > 0 {
 		return errors.New("local clusters run no pods: --cluster kind does")
 	}
+	if config.Placement == scenarios.CrossNode {
+		return errors.New("local clusters have one node: --cluster kind has others for endpoints")
+	}
 	return mode.Fits(config.Size)
 }
 
