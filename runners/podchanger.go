@@ -175,31 +175,39 @@ func (c *podChanger) follow(ctx context.Context, change results.Change, p *podde
 // complete waits until the pods are as the change wants them, and adds when that
 // was seen.
 func (c *podChanger) complete(ctx context.Context, change *results.Change, p *podded, m move) error {
-	left := p.pods
+	left := slices.Clone(p.pods)
+	without := func(pod seenPod) []seenPod {
+		return slices.DeleteFunc(left, func(p seenPod) bool { return p.same(pod) })
+	}
 	if m.comes {
 		came, err := c.came(ctx, p, m)
 		if err != nil {
 			return err
 		}
 		change.Ready, change.Sliced = came.ready.at, came.sliced.at
-		if m.back == nil {
-			left = append(left, came)
-		}
+		left = append(without(came), came)
 	}
 	for _, pod := range m.leave {
-		wait := func() (seenPod, error) { return c.track.turned(ctx, pod, false) }
-		if m.ends {
-			wait = func() (seenPod, error) { return c.track.gone(ctx, pod) }
-			left = slices.DeleteFunc(slices.Clone(left), func(p seenPod) bool { return p.same(pod) })
-		}
-		gone, err := wait()
+		went, err := c.went(ctx, pod, m.ends)
 		if err != nil {
 			return err
 		}
-		change.Unready, change.Unsliced = gone.ready.at, gone.sliced.at
+		change.Unready, change.Unsliced = went.ready.at, went.sliced.at
+		left = without(went)
+		if !m.ends {
+			left = append(left, went)
+		}
 	}
 	p.pods = left
 	return nil
+}
+
+// went waits for a pod that a change sends away.
+func (c *podChanger) went(ctx context.Context, pod seenPod, ends bool) (seenPod, error) {
+	if ends {
+		return c.track.gone(ctx, pod)
+	}
+	return c.track.turned(ctx, pod, false)
 }
 
 // came waits for the pod that a change brings.

@@ -1,11 +1,13 @@
 package runners
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"testing"
 
 	"svcbench/internal/agent/watch"
+	"svcbench/internal/results"
 	"svcbench/scenarios"
 )
 
@@ -31,5 +33,63 @@ func TestPodCommand(t *testing.T) {
 		if !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %+v, want %+v", test.what, got, test.want)
 		}
+	}
+}
+
+// TestComplete checks which pods a Service has after a change, and the times that
+// the change gets.
+func TestComplete(t *testing.T) {
+	seen := func(name string, ready, sliced turn, deleted bool) *seenPod {
+		return &seenPod{name: name, service: "s", ready: ready, sliced: sliced, deleted: deleted}
+	}
+	on, off := func(at int64) turn { return turn{true, at} }, func(at int64) turn { return turn{false, at} }
+	a := seenPod{name: "a", service: "s", ready: on(1), sliced: on(2)}
+	resting := seenPod{name: "a", service: "s", ready: off(1), sliced: off(2)}
+	for _, test := range []struct {
+		what string
+		pods []seenPod
+		now  []*seenPod // what the API server tells after the write
+		move move
+		left string // names, and whether ready
+		want results.Change
+	}{
+		{
+			"replaced", []seenPod{a}, []*seenPod{seen("a", off(12), off(13), true), seen("b", on(10), on(11), false)},
+			move{comes: true, leave: []seenPod{a}, ends: true}, "[b true]", results.Change{Ready: 10, Sliced: 11, Unready: 12, Unsliced: 13},
+		},
+		{
+			"one more", []seenPod{a}, []*seenPod{seen("a", on(1), on(2), false), seen("b", on(10), on(11), false)},
+			move{comes: true}, "[a true b true]", results.Change{Ready: 10, Sliced: 11},
+		},
+		{
+			"not ready", []seenPod{a}, []*seenPod{seen("a", off(10), off(11), false)},
+			move{leave: []seenPod{a}}, "[a false]", results.Change{Unready: 10, Unsliced: 11},
+		},
+		{
+			"ready again", []seenPod{resting}, []*seenPod{seen("a", on(10), on(11), false)},
+			move{comes: true, back: &resting}, "[a true]", results.Change{Ready: 10, Sliced: 11},
+		},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			c := &podChanger{track: tracked()}
+			for _, p := range test.now {
+				c.track.seen[p.name] = p
+			}
+			p := &podded{name: "s", pods: test.pods}
+			var change results.Change
+			if err := c.complete(t.Context(), &change, p, test.move); err != nil {
+				t.Fatal(err)
+			}
+			var left []string
+			for _, pod := range p.pods {
+				left = append(left, fmt.Sprint(pod.name, " ", pod.ready.on))
+			}
+			if got := fmt.Sprint(left); got != test.left {
+				t.Errorf("it has %s, want %s", got, test.left)
+			}
+			if !reflect.DeepEqual(change, test.want) {
+				t.Errorf("change %+v, want %+v", change, test.want)
+			}
+		})
 	}
 }

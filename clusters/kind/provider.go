@@ -16,6 +16,7 @@ import (
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"svcbench/clusters"
+	"svcbench/clusters/life"
 	"svcbench/clusters/modes"
 	"svcbench/internal/failure"
 	"svcbench/internal/nodeimage"
@@ -195,7 +196,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 	}
 	c := &cluster{
 		config: config, mode: mode, engine: e, image: p.options.Image, workers: p.options.Workers, self: p.options.Agent, agents: p.options.Agents,
-		died: make(chan struct{}), over: make(chan struct{}),
+		Life: life.New(nil),
 	}
 	if p.options.Cilium != nil {
 		c.cilium = *p.options.Cilium
@@ -215,15 +216,11 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 	if err := os.Mkdir(c.work, 0o700); err != nil {
 		return nil, errors.Join(fail(err), c.claim.release(c.name))
 	}
-	steps := append([]step{{"configure proxy", c.configureProxy}}, c.steps()...)
-	for _, s := range steps {
-		c.journal.note("%s", s.what)
-		if err := s.do(ctx); err != nil {
-			c.failed = ctx.Err() == nil
-			limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
-			defer cancel()
-			return nil, errors.Join(fail(fmt.Errorf("%s: %w", s.what, err)), c.Close(limited))
-		}
+	if err := life.Climb(ctx, c.steps(), func(what string) { c.journal.note("%s", what) }); err != nil {
+		c.failed = ctx.Err() == nil
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+		defer cancel()
+		return nil, errors.Join(fail(err), c.Close(limited))
 	}
 	c.journal.note("is up")
 	return c, nil

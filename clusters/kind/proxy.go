@@ -29,6 +29,8 @@ type proxy struct {
 
 	mu  sync.Mutex
 	pid int // on this machine; 0 while it does not run
+	// forget lets the process end.
+	forget func()
 }
 
 // deployment is how a proxy gets into a cluster.
@@ -94,7 +96,7 @@ func (p *proxy) Start(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	go p.cluster.watch(ended, func() error { return nil }, p.binary())
+	p.forget = p.cluster.Watch(ended, func() error { return nil }, p.binary())
 	stat, err := p.machine.read(p.pid, "stat")
 	if err != nil {
 		return 0, fmt.Errorf("read when %s was started: %w", p.binary(), err)
@@ -109,7 +111,7 @@ func (p *proxy) Stop(ctx context.Context) error {
 	if p.pid == 0 {
 		return nil
 	}
-	p.cluster.expect() // its end
+	p.forget()
 	if err := p.allow(ctx, false); err != nil {
 		return fmt.Errorf("stop %s: %w", p.binary(), err)
 	}
