@@ -84,7 +84,9 @@ func (c *podChanger) change(ctx context.Context, n int, group []*podded, due int
 		if moves[i], err = c.kind.move(ctx, n, p); err != nil {
 			return fmt.Errorf("prepare a change of %s: %w", p.name, err)
 		}
-		if seen[i], err = c.watcher.Watch(watching, c.command(n*len(group)+i, p, moves[i])); err != nil {
+		command := c.command(n*len(group)+i, p, moves[i])
+		command.Interval = max(c.f.probeInterval, time.Duration(len(group))*time.Second/probeRate)
+		if seen[i], err = c.watcher.Watch(watching, command); err != nil {
 			return err
 		}
 	}
@@ -97,14 +99,12 @@ func (c *podChanger) change(ctx context.Context, n int, group []*podded, due int
 	g, changing := errgroup.WithContext(ctx)
 	for i, p := range group {
 		change := results.Change{ID: n*len(group) + i + 1, Kind: moves[i].kind, Service: p.name, Due: due}
-		// One after the other, and each is due when the one before is written.
-		if err := write(changing, &change, moves[i]); err != nil {
-			return errors.Join(err, g.Wait())
-		}
-		if i > 0 {
-			change.Due = change.Sent
-		}
-		g.Go(func() error { return c.follow(changing, change, p, moves[i], seen[i]) })
+		g.Go(func() error {
+			if err := write(changing, &change, moves[i]); err != nil {
+				return err
+			}
+			return c.follow(changing, change, p, moves[i], seen[i])
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (c *podChanger) change(ctx context.Context, n int, group []*podded, due int
 func (c *podChanger) command(id int, p *podded, m move) watch.Command {
 	command := watch.Command{
 		ID: id, Addr: p.addr, Protocol: c.f.protocol(), Old: addresses(m.leave), AnyNew: m.comes && m.back == nil,
-		Interval: c.f.probeInterval, Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
+		Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
 	}
 	if m.back != nil {
 		command.New = []netip.Addr{m.back.ip}
