@@ -32,27 +32,24 @@ func engineFinding(ctx context.Context) doctor.Finding {
 		return doctor.Finding{Status: doctor.Unknown, Detail: err.Error()}
 	}
 	setup, err := kind.Examine(ctx)
-	detail, fix := setup.Engine+" answers", ""
+	found := doctor.Finding{Status: doctor.Ok, Detail: setup.Engine + " answers"}
 	if err != nil {
-		detail, fix = err.Error(), failure.HintOf(err)
+		found = doctor.Finding{Status: doctor.Warning, Detail: err.Error(), Fix: failure.HintOf(err)}
 	}
 	if len(denied) > 0 && setup.Runtime != ociruntime.Name {
-		detail += fmt.Sprintf("; nobody here may have %s, without which privileged containers, as nodes are, will hardly start", strings.Join(denied, ", "))
-		fix = "`hack/docker.sh start` runs a daemon that does without; see docs/kind.md"
-	}
-	if fix != "" {
-		return doctor.Finding{Status: doctor.Warning, Detail: detail, Fix: fix}
+		found.Status = doctor.Warning
+		found.Detail += fmt.Sprintf("; nobody here may have %s, without which privileged containers, as nodes are, will hardly start", strings.Join(denied, ", "))
+		found.Fix = "`hack/docker.sh start` runs a daemon that does without; see docs/kind.md"
 	}
 	var disk unix.Statfs_t
-	if setup.Root != "" && unix.Statfs(setup.Root, &disk) == nil { // else it is on another machine
+	if found.Status == doctor.Ok && setup.Root != "" && unix.Statfs(setup.Root, &disk) == nil { // else it is on another machine
 		if free := disk.Bavail * uint64(disk.Bsize); free < leastDisk {
-			return doctor.Finding{
-				Status: doctor.Warning, Detail: fmt.Sprintf("%s, but %s has only %.1f GB left", detail, setup.Root, float64(free)/1e9),
-				Fix: fmt.Sprintf("free some space there: the image of nodes and a cluster take %d GB", leastDisk>>30),
-			}
+			found.Status = doctor.Warning
+			found.Detail += fmt.Sprintf(", but %s has only %.1f GB left", setup.Root, float64(free)/1e9)
+			found.Fix = fmt.Sprintf("free some space there: the image of nodes and a cluster take %d GB", leastDisk>>30)
 		}
 	}
-	return doctor.Finding{Status: doctor.Ok, Detail: detail}
+	return found
 }
 
 // leastInotify is what the nodes' systemd, kubelet and containerd use together;
