@@ -22,7 +22,7 @@ func fits(provider clusters.Provider, plan *Plan) error {
 			PodNodes: t.scenario.PodNodes(), Placement: t.scenario.Population.Placement,
 		})
 		if err != nil {
-			return failure.New(failure.Usage, fmt.Errorf("scenario %s with %d Services x %d endpoints: %w", t.Scenario, t.point.Services, t.point.Endpoints, err),
+			return failure.New(failure.Usage, fmt.Errorf("scenario %s with %v: %w", t.Scenario, t.point, err),
 				cmp.Or(failure.HintOf(err), "choose smaller points (--points), or leave the mode out (--modes)"))
 		}
 	}

@@ -113,13 +113,14 @@ const (
 // Point is one position on the scale axis. A zero field takes the value of
 // the scenario's population.
 type Point struct {
-	Services  int `yaml:"services,omitempty" json:"services,omitempty"`
-	Endpoints int `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
+	Services  int       `yaml:"services,omitempty" json:"services,omitempty"`
+	Endpoints int       `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
+	Placement Placement `yaml:"placement,omitempty" json:"placement,omitempty"`
 }
 
 // Points is the scale axis: in YAML either a list of points, or a mapping
-// of lists (services, endpoints) whose cross product is taken in the order
-// written, services outermost.
+// of lists (services, endpoints, placement) whose cross product is taken in the
+// order written, services outermost and placement innermost.
 type Points []Point
 
 // Traffic is the load during the measurement.

@@ -1,11 +1,26 @@
 package results
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Point is the position of a trial on its scenario's scale axis.
 type Point struct {
 	Services  int `json:"services"`
 	Endpoints int `json:"endpoints"`
+	// Placement is where endpoints were, seen from the client, where the scenario
+	// says it.
+	Placement string `json:"placement,omitempty"`
+}
+
+// File is the point as a part of the names of files: "100x2-same-node".
+func (p Point) File() string {
+	name := fmt.Sprintf("%dx%d", p.Services, p.Endpoints)
+	if p.Placement != "" {
+		name += "-" + p.Placement
+	}
+	return name
 }
 
 // Status says how a trial ended.
