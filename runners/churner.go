@@ -132,14 +132,8 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		change.GaveUp = agent.Now()
 		return c.doubt(change, i)
 	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case s, ok := <-seen:
-		if !ok {
-			return fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, c.watcher))
-		}
-		observe(&change, s)
+	if err := observe(ctx, &change, c.watcher, seen); err != nil {
+		return err
 	}
 	if change.Programmed, err = programmed(); err != nil {
 		return fmt.Errorf("look for change %d: %w", change.ID, err)
@@ -198,13 +192,25 @@ func (c *churner) programmed(ctx context.Context, i int, fresh []netip.Addr) fun
 	}
 }
 
-// observe completes a change with what traffic saw of it.
-func observe(change *results.Change, s watch.Seen) {
+// observe waits until it has been seen with traffic what became of a change, and
+// completes it.
+func observe(ctx context.Context, change *results.Change, w *watch.Watcher, seen <-chan watch.Seen) error {
+	var s watch.Seen
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case one, ok := <-seen:
+		if !ok {
+			return fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, w))
+		}
+		s = one
+	}
 	change.FirstNew, change.OldSettled, change.GaveUp = s.FirstNew, s.OldSettled, s.GaveUp
 	change.Probes, change.Errors = s.Probes, s.Errors
 	if s.LastOld >= change.Sent { // the watch began before the write
 		change.LastOld = s.LastOld
 	}
+	return nil
 }
 
 // finish records a change and lets the Service be changed again.

@@ -154,14 +154,8 @@ func write(ctx context.Context, change *results.Change, m move) error {
 
 // follow observes a change to its end.
 func (c *podChanger) follow(ctx context.Context, change results.Change, p *podded, m move, seen <-chan watch.Seen) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case s, ok := <-seen:
-		if !ok {
-			return fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, c.watcher))
-		}
-		observe(&change, s)
+	if err := observe(ctx, &change, c.watcher, seen); err != nil {
+		return err
 	}
 	if err := c.complete(ctx, &change, p, m); err != nil {
 		return fmt.Errorf("change %d of %s: %w", change.ID, p.name, err)
