@@ -196,8 +196,7 @@ type Podded interface {
 	// nodes.
 	Pod(port uint16, nodes ...string) corev1.PodSpec
 	// PodNodes are the nodes for such pods, as many as Config.PodNodes or more:
-	// the one of the backends first, and others on which neither they nor the
-	// client are.
+	// the one of the backends first, then others that are not the client's.
 	PodNodes() []string
 }
 

@@ -34,10 +34,10 @@ ended() {
 ours() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -q -- "$dir/"; }
 
 # settings are those of the whole machine, which no container may change, without
-# what only counts something.
+# what only counts something or the kernel changes by itself.
 settings() {
 	sysctl --all --ignore 2>/dev/null | grep -E '^(fs|kernel|vm)\.' |
-		grep -vE '^(fs\.(aio-nr|dentry-state|file-nr|inode-nr|inode-state)|kernel\.(ns_last_pid|pty\.nr|random\.)|fs\.quota\.)'
+		grep -vE '^(fs\.(aio-nr|dentry-state|file-nr|inode-nr|inode-state)|kernel\.(ns_last_pid|perf_|pty\.nr|random\.|tainted)|fs\.quota\.)'
 }
 
 stop() {

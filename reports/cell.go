@@ -98,8 +98,9 @@ func (s *samples) addErrors(errors map[string]int64) {
 	}
 }
 
-// failedWrite is the kind of error of a change whose API write failed.
-const failedWrite = "API write failed"
+// unmeasured is the kind of error of a change whose API write failed, or of which
+// traffic could not tell.
+const unmeasured = "not written or not observable"
 
 // addChanges derives programming latencies. A change that traffic had not
 // or, in modes whose tables can be looked up, the tables had not shown when
@@ -151,7 +152,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		s := c.sample(sampleKey{metric, results.ClassAll})
 		s.blocks[t.Block] = d
 		if failed > 0 {
-			s.errors[failedWrite] += failed
+			s.errors[unmeasured] += failed
 		}
 	}
 }

@@ -63,7 +63,8 @@ func families() []family {
 		{results.PodSlice, "New pod in an EndpointSlice after it was ready"},
 		{results.PodTraffic, "New pod reached after it was in an EndpointSlice"},
 		{results.PodRemove, "Old pod last reached after the API write"},
-		{results.PodLeave, "Old pod last reached after its EndpointSlice said that it is not ready"},
+		{results.PodLeave, "Old pod last reached after EndpointSlices led elsewhere"},
+		{results.PodGap, "Nobody reached between the old pod and the new one"},
 		{results.ColdStart, "Cold start until traffic converged"},
 		{results.ProxyCPU, "CPU time of the proxy"},
 		{results.ProxyCPUStart, "CPU time of the proxy until converged"},
@@ -143,7 +144,7 @@ func headline(metric string) bool {
 		"programming.add.p50", "programming.add.p90", "programming.remove.p50", "programming.remove.p90",
 		"programming.pod.total.p50", "programming.pod.ready.p50", "programming.pod.slice.p50",
 		"programming.pod.traffic.p50", "programming.pod.traffic.p90", "programming.pod.remove.p50",
-		"programming.pod.leave.p50", "programming.pod.leave.p90",
+		"programming.pod.leave.p50", "programming.pod.leave.p90", "programming.pod.gap.p50",
 		results.ColdStart, results.ProxyCPU, results.ProxyRSS, results.ProxySyncFirst, results.ProxySyncChurn,
 		results.Rules + "count":
 		return true

@@ -12,6 +12,7 @@ type podChanges struct {
 	traffic, trafficLate []int64
 	removed, removedLate []int64
 	left, leftLate       []int64
+	gap                  []int64 // where one pod takes the place of another
 }
 
 // isPodChange reports whether a change is one of real pods.
@@ -34,22 +35,35 @@ func (p *podChanges) came(ch results.Change) {
 	p.slice = append(p.slice, max(0, ch.Sliced-ch.Ready))
 	if ch.FirstNew == 0 {
 		p.totalLate = append(p.totalLate, max(0, ch.GaveUp-ch.Sent))
-		p.trafficLate = append(p.trafficLate, max(0, ch.GaveUp-ch.Sliced))
+		if ch.GaveUp > ch.Sliced { // else it was not the mode that was late
+			p.trafficLate = append(p.trafficLate, ch.GaveUp-ch.Sliced)
+		}
 		return
 	}
 	p.total = append(p.total, max(0, ch.FirstNew-ch.Sent))
 	p.traffic = append(p.traffic, max(0, ch.FirstNew-ch.Sliced))
+	if ch.Unsliced != 0 {
+		p.gap = append(p.gap, max(0, ch.FirstNew-max(ch.LastOld, ch.Sent)))
+	}
 }
 
-// went splits the leaving of a pod.
+// went splits the leaving of a pod. While a Service has no other, connections go to
+// a pod that ends on purpose: modes can send them elsewhere only from when its
+// successor is an endpoint, and if it has stopped by itself before that, there is
+// nothing to be said of them.
 func (p *podChanges) went(ch results.Change) {
+	from := max(ch.Unsliced, ch.Sliced)
 	if ch.OldSettled == 0 {
 		p.removedLate = append(p.removedLate, max(0, ch.GaveUp-ch.Sent))
-		p.leftLate = append(p.leftLate, max(0, ch.GaveUp-ch.Unsliced))
+		if ch.GaveUp > from {
+			p.leftLate = append(p.leftLate, ch.GaveUp-from)
+		}
 		return
 	}
 	p.removed = append(p.removed, max(0, ch.LastOld-ch.Sent))
-	p.left = append(p.left, max(0, ch.LastOld-ch.Unsliced))
+	if from == ch.Unsliced || ch.LastOld >= from {
+		p.left = append(p.left, max(0, ch.LastOld-from))
+	}
 }
 
 // distributions are by metric, without those that have no samples.
@@ -59,11 +73,16 @@ func (p *podChanges) distributions() map[string]*stats.Distribution {
 		all[results.PodTotal] = stats.FromDurations(p.total, p.totalLate)
 		all[results.PodReady] = stats.FromDurations(p.ready, nil)
 		all[results.PodSlice] = stats.FromDurations(p.slice, nil)
-		all[results.PodTraffic] = stats.FromDurations(p.traffic, p.trafficLate)
 	}
-	if len(p.removed)+len(p.removedLate) > 0 {
-		all[results.PodRemove] = stats.FromDurations(p.removed, p.removedLate)
-		all[results.PodLeave] = stats.FromDurations(p.left, p.leftLate)
+	for metric, samples := range map[string][2][]int64{
+		results.PodTraffic: {p.traffic, p.trafficLate},
+		results.PodRemove:  {p.removed, p.removedLate},
+		results.PodLeave:   {p.left, p.leftLate},
+		results.PodGap:     {p.gap},
+	} {
+		if len(samples[0])+len(samples[1]) > 0 {
+			all[metric] = stats.FromDurations(samples[0], samples[1])
+		}
 	}
 	return all
 }

@@ -20,10 +20,16 @@ func TestPodChanges(t *testing.T) {
 		{Sent: 100 * ms, Ready: 1100 * ms, Sliced: 1099 * ms, FirstNew: 1098 * ms, OldSettled: 1098 * ms},
 		// One comes, and traffic never does.
 		{Sent: 100 * ms, Ready: 1100 * ms, Sliced: 1110 * ms, GaveUp: 31_110 * ms},
+		// One comes when nobody looks any more, which is no fault of the mode.
+		{Sent: 100 * ms, Ready: 31_000 * ms, Sliced: 31_010 * ms, GaveUp: 30_100 * ms},
 		// One goes, and no connection reached it any more.
 		{Sent: 100 * ms, Unsliced: 120 * ms, OldSettled: 500 * ms},
 		// One goes, and connections do not stop.
 		{Sent: 100 * ms, Unsliced: 120 * ms, LastOld: 30_000 * ms, GaveUp: 30_120 * ms},
+		// One goes and stops before another is there: a gap, and nothing of the mode.
+		{Sent: 100 * ms, Unsliced: 120 * ms, LastOld: 2_000 * ms, Ready: 3_000 * ms, Sliced: 3_010 * ms, FirstNew: 3_500 * ms, OldSettled: 3_600 * ms},
+		// One goes, and is reached until some time after another is there.
+		{Sent: 100 * ms, Unsliced: 120 * ms, LastOld: 1_700 * ms, Ready: 1_400 * ms, Sliced: 1_410 * ms, FirstNew: 1_500 * ms, OldSettled: 1_800 * ms},
 	} {
 		if !isPodChange(ch) {
 			t.Errorf("%+v is none", ch)
@@ -31,12 +37,13 @@ func TestPodChanges(t *testing.T) {
 		p.add(ch)
 	}
 	for metric, want := range map[string]struct{ samples, censored, largest int64 }{
-		results.PodReady:   {3, 0, 1000 * ms},
-		results.PodSlice:   {3, 0, 10 * ms},
-		results.PodTraffic: {2, 1, 390 * ms},
-		results.PodTotal:   {2, 1, 1400 * ms},
-		results.PodRemove:  {2, 1, 1500 * ms},
-		results.PodLeave:   {2, 1, 400 * ms},
+		results.PodReady:   {6, 0, 30_900 * ms},
+		results.PodSlice:   {6, 0, 10 * ms},
+		results.PodTraffic: {4, 1, 490 * ms},
+		results.PodTotal:   {4, 2, 3_400 * ms},
+		results.PodRemove:  {4, 1, 1_900 * ms},
+		results.PodLeave:   {3, 1, 400 * ms},
+		results.PodGap:     {3, 0, 1_500 * ms},
 	} {
 		d := p.distributions()[metric]
 		if d.Count() != want.samples || d.Censored() != want.censored || slices.Max(d.Values()) != want.largest {

@@ -152,7 +152,7 @@ func (f *inFlight) doubtChanges() {
 	}
 	n := len(f.record.Changes)
 	if failed > 0 {
-		f.warn("programming", "%d of %d changes could not be written", failed, n)
+		f.warn("programming", "%d of %d changes could not be written or observed", failed, n)
 	}
 	if float64(behind) > late*float64(n) {
 		f.warn("programming", "%d of %d changes were written more than %v after they were due", behind, n, tardy)

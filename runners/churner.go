@@ -132,7 +132,7 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		change.GaveUp = agent.Now()
 		return c.doubt(change, i)
 	}
-	if err := observe(ctx, &change, c.watcher, seen); err != nil {
+	if _, err := observe(ctx, &change, c.watcher, seen); err != nil {
 		return err
 	}
 	if change.Programmed, err = programmed(); err != nil {
@@ -192,25 +192,29 @@ func (c *churner) programmed(ctx context.Context, i int, fresh []netip.Addr) fun
 	}
 }
 
-// observe waits until it has been seen with traffic what became of a change, and
-// completes it.
-func observe(ctx context.Context, change *results.Change, w *watch.Watcher, seen <-chan watch.Seen) error {
+// observe waits until it has been seen with traffic what became of a change,
+// completes it, and returns which new endpoint was the first to answer.
+func observe(ctx context.Context, change *results.Change, w *watch.Watcher, seen <-chan watch.Seen) (newFrom netip.Addr, err error) {
 	var s watch.Seen
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return newFrom, context.Cause(ctx)
 	case one, ok := <-seen:
 		if !ok {
-			return fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, w))
+			return newFrom, fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, w))
 		}
 		s = one
 	}
 	change.FirstNew, change.OldSettled, change.GaveUp = s.FirstNew, s.OldSettled, s.GaveUp
 	change.Probes, change.Errors = s.Probes, s.Errors
-	if s.LastOld >= change.Sent { // the watch began before the write
+	// The watch began before the write.
+	if s.LastOld >= change.Sent {
 		change.LastOld = s.LastOld
 	}
-	return nil
+	if s.FirstNew != 0 && s.FirstNew < change.Sent || s.OldSettled != 0 && s.OldSettled < change.Sent {
+		change.Error = "connections behaved as after the change before it was written"
+	}
+	return s.NewFrom, nil
 }
 
 // finish records a change and lets the Service be changed again.

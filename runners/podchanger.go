@@ -20,12 +20,13 @@ import (
 // podChanger changes real pods on a schedule, each behind a Service of its own,
 // and tells by the API server's watches when each part of a change was done.
 type podChanger struct {
-	f       *inFlight
-	kind    podKind
-	watcher *watch.Watcher
-	track   *tracker
-	due     []time.Duration
-	idle    chan []*podded // those that may be changed, which a change takes together
+	f        *inFlight
+	kind     podKind
+	watcher  *watch.Watcher
+	track    *tracker
+	due      []time.Duration
+	idle     chan []*podded // those that may be changed, which a change takes together
+	interval time.Duration  // between two connections that watch a change
 
 	mu   sync.Mutex
 	made []results.Change
@@ -57,6 +58,10 @@ func newPodChanger(ctx context.Context, f *inFlight, w *watch.Watcher) (*podChan
 	c.idle = make(chan []*podded, len(groups))
 	for _, g := range groups {
 		c.idle <- g
+		c.interval = max(f.probeInterval, probeInterval(churn.Rate), time.Duration(len(g))*time.Second/probeRate)
+	}
+	if c.interval != watch.DefaultInterval {
+		f.note("each change was watched by a connection every %v", c.interval)
 	}
 	return c, nil
 }
@@ -84,16 +89,16 @@ func (c *podChanger) change(ctx context.Context, n int, group []*podded, due int
 		if moves[i], err = c.kind.move(ctx, n, p); err != nil {
 			return fmt.Errorf("prepare a change of %s: %w", p.name, err)
 		}
-		command := c.command(n*len(group)+i, p, moves[i])
-		command.Interval = max(c.f.probeInterval, time.Duration(len(group))*time.Second/probeRate)
-		if seen[i], err = c.watcher.Watch(watching, command); err != nil {
+		if seen[i], err = c.watcher.Watch(watching, c.command(n*len(group)+i, p, moves[i])); err != nil {
 			return err
 		}
 	}
 	if err := c.kind.begin(ctx); err != nil {
 		return err
 	}
-	if err := waitUntil(ctx, due); err != nil {
+	// What was prepared needs a moment until controllers have heard of it, also for
+	// a change that is late.
+	if err := waitUntil(ctx, max(due, agent.Now()+(preRoll/2).Nanoseconds())); err != nil {
 		return err
 	}
 	g, changing := errgroup.WithContext(ctx)
@@ -117,7 +122,7 @@ func (c *podChanger) change(ctx context.Context, n int, group []*podded, due int
 func (c *podChanger) command(id int, p *podded, m move) watch.Command {
 	command := watch.Command{
 		ID: id, Addr: p.addr, Protocol: c.f.protocol(), Old: addresses(m.leave), AnyNew: m.comes && m.back == nil,
-		Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
+		Interval: c.interval, Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
 	}
 	if m.back != nil {
 		command.New = []netip.Addr{m.back.ip}
@@ -154,10 +159,11 @@ func write(ctx context.Context, change *results.Change, m move) error {
 
 // follow observes a change to its end.
 func (c *podChanger) follow(ctx context.Context, change results.Change, p *podded, m move, seen <-chan watch.Seen) error {
-	if err := observe(ctx, &change, c.watcher, seen); err != nil {
+	newFrom, err := observe(ctx, &change, c.watcher, seen)
+	if err != nil {
 		return err
 	}
-	if err := c.complete(ctx, &change, p, m); err != nil {
+	if err := c.complete(ctx, &change, newFrom, p, m); err != nil {
 		return fmt.Errorf("change %d of %s: %w", change.ID, p.name, err)
 	}
 	c.mu.Lock()
@@ -167,8 +173,8 @@ func (c *podChanger) follow(ctx context.Context, change results.Change, p *podde
 }
 
 // complete waits until the pods are as the change wants them, and adds when that
-// was seen.
-func (c *podChanger) complete(ctx context.Context, change *results.Change, p *podded, m move) error {
+// was seen. newFrom is the new pod that was the first to answer.
+func (c *podChanger) complete(ctx context.Context, change *results.Change, newFrom netip.Addr, p *podded, m move) error {
 	left := slices.Clone(p.pods)
 	without := func(pod seenPod) []seenPod {
 		return slices.DeleteFunc(left, func(p seenPod) bool { return p.same(pod) })
@@ -180,9 +186,15 @@ func (c *podChanger) complete(ctx context.Context, change *results.Change, p *po
 		}
 		change.Ready, change.Sliced = came.ready.at, came.sliced.at
 		left = append(without(came), came)
+		switch {
+		case newFrom.IsValid() && newFrom != came.ip:
+			change.Error = fmt.Sprintf("%v answered, and the new pod has %v", newFrom, came.ip)
+		case m.away != "" && came.node == m.away:
+			change.Error = "the new pod came to the node that was drained"
+		}
 	}
-	for _, pod := range m.leave {
-		went, err := c.went(ctx, pod, m.ends)
+	if len(m.leave) > 0 {
+		went, err := c.went(ctx, p, m)
 		if err != nil {
 			return err
 		}
@@ -191,17 +203,20 @@ func (c *podChanger) complete(ctx context.Context, change *results.Change, p *po
 		if !m.ends {
 			left = append(left, went)
 		}
+		if !went.same(m.leave[0]) {
+			change.Error = "another pod went than the one that was to"
+		}
 	}
 	p.pods = left
 	return nil
 }
 
-// went waits for a pod that a change sends away.
-func (c *podChanger) went(ctx context.Context, pod seenPod, ends bool) (seenPod, error) {
-	if ends {
-		return c.track.gone(ctx, pod)
+// went waits for the pod that a change sends away.
+func (c *podChanger) went(ctx context.Context, p *podded, m move) (seenPod, error) {
+	if m.ends {
+		return c.track.gone(ctx, p.name, p.pods)
 	}
-	return c.track.turned(ctx, pod, false)
+	return c.track.turned(ctx, m.leave[0], false)
 }
 
 // came waits for the pod that a change brings.

@@ -44,6 +44,7 @@ func TestComplete(t *testing.T) {
 	}
 	on, off := func(at int64) turn { return turn{true, at} }, func(at int64) turn { return turn{false, at} }
 	a := seenPod{name: "a", service: "s", ready: on(1), sliced: on(2)}
+	b := seenPod{name: "b", service: "s", ready: on(3), sliced: on(4)}
 	resting := seenPod{name: "a", service: "s", ready: off(1), sliced: off(2)}
 	for _, test := range []struct {
 		what string
@@ -52,22 +53,37 @@ func TestComplete(t *testing.T) {
 		move move
 		left string // names, and whether ready
 		want results.Change
+		from netip.Addr // who answered first
 	}{
 		{
 			"replaced", []seenPod{a}, []*seenPod{seen("a", off(12), off(13), true), seen("b", on(10), on(11), false)},
-			move{comes: true, leave: []seenPod{a}, ends: true}, "[b true]", results.Change{Ready: 10, Sliced: 11, Unready: 12, Unsliced: 13},
+			move{comes: true, leave: []seenPod{a}, ends: true}, "[b true]", results.Change{Ready: 10, Sliced: 11, Unready: 12, Unsliced: 13}, netip.Addr{},
+		},
+		{
+			"one of two", []seenPod{a, b}, []*seenPod{seen("a", off(10), off(11), true), seen("b", on(3), on(4), false)},
+			move{leave: []seenPod{a}, ends: true}, "[b true]", results.Change{Unready: 10, Unsliced: 11}, netip.Addr{},
+		},
+		{
+			"the wrong one of two", []seenPod{a, b}, []*seenPod{seen("a", on(1), on(2), false), seen("b", off(10), off(11), true)},
+			move{leave: []seenPod{a}, ends: true}, "[a true]",
+			results.Change{Unready: 10, Unsliced: 11, Error: "another pod went than the one that was to"}, netip.Addr{},
+		},
+		{
+			"a stranger answers", []seenPod{a}, []*seenPod{seen("a", on(1), on(2), false), seen("b", on(10), on(11), false)},
+			move{comes: true}, "[a true b true]",
+			results.Change{Ready: 10, Sliced: 11, Error: "10.145.0.9 answered, and the new pod has invalid IP"}, netip.MustParseAddr("10.145.0.9"),
 		},
 		{
 			"one more", []seenPod{a}, []*seenPod{seen("a", on(1), on(2), false), seen("b", on(10), on(11), false)},
-			move{comes: true}, "[a true b true]", results.Change{Ready: 10, Sliced: 11},
+			move{comes: true}, "[a true b true]", results.Change{Ready: 10, Sliced: 11}, netip.Addr{},
 		},
 		{
 			"not ready", []seenPod{a}, []*seenPod{seen("a", off(10), off(11), false)},
-			move{leave: []seenPod{a}}, "[a false]", results.Change{Unready: 10, Unsliced: 11},
+			move{leave: []seenPod{a}}, "[a false]", results.Change{Unready: 10, Unsliced: 11}, netip.Addr{},
 		},
 		{
 			"ready again", []seenPod{resting}, []*seenPod{seen("a", on(10), on(11), false)},
-			move{comes: true, back: &resting}, "[a true]", results.Change{Ready: 10, Sliced: 11},
+			move{comes: true, back: &resting}, "[a true]", results.Change{Ready: 10, Sliced: 11}, netip.Addr{},
 		},
 	} {
 		t.Run(test.what, func(t *testing.T) {
@@ -77,7 +93,7 @@ func TestComplete(t *testing.T) {
 			}
 			p := &podded{name: "s", pods: test.pods}
 			var change results.Change
-			if err := c.complete(t.Context(), &change, p, test.move); err != nil {
+			if err := c.complete(t.Context(), &change, test.from, p, test.move); err != nil {
 				t.Fatal(err)
 			}
 			var left []string

@@ -56,6 +56,8 @@ type move struct {
 	// leave are the pods that connections leave, ends says that those go away.
 	leave []seenPod
 	ends  bool
+	// away is the node to which no pod must come; empty for none.
+	away string
 	// write makes it so.
 	write func(ctx context.Context) error
 }
@@ -226,6 +228,7 @@ func (d *draining) cordon(ctx context.Context, node string, closed bool) error {
 
 func (d *draining) move(_ context.Context, _ int, p *podded) (move, error) {
 	m := d.replaced(p)
+	m.away = p.pods[0].node
 	m.write = func(ctx context.Context) error {
 		return d.api.PolicyV1().Evictions(podNamespace).Evict(ctx, &policyv1.Eviction{
 			ObjectMeta: metav1.ObjectMeta{Name: p.pods[0].name, Namespace: podNamespace},

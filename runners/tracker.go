@@ -35,6 +35,7 @@ type tracker struct {
 type seenPod struct {
 	name    string
 	service string
+	node    string
 	ip      netip.Addr
 
 	ready   turn // as it says itself; it is not any more when it is told to end
@@ -92,7 +93,7 @@ func (t *tracker) note(e apiwatch.Event, at int64) {
 	switch o := e.Object.(type) {
 	case *corev1.Pod:
 		p := t.of(o.Name)
-		p.service = o.Labels[poddedLabel]
+		p.service, p.node = o.Labels[poddedLabel], o.Spec.NodeName
 		if ip, err := netip.ParseAddr(o.Status.PodIP); err == nil { // else it has none yet
 			p.ip = ip
 		}
@@ -171,9 +172,11 @@ func (t *tracker) turned(ctx context.Context, pod seenPod, on bool) (seenPod, er
 	})
 }
 
-// gone waits until a pod does not exist any more.
-func (t *tracker) gone(ctx context.Context, pod seenPod) (seenPod, error) {
-	return t.find(ctx, "pod "+pod.name+" to be gone", func(p *seenPod) bool { return p.same(pod) && p.deleted && !p.sliced.on })
+// gone waits until one of a Service's pods does not exist any more.
+func (t *tracker) gone(ctx context.Context, service string, pods []seenPod) (seenPod, error) {
+	return t.find(ctx, "a pod of "+service+" to be gone", func(p *seenPod) bool {
+		return slices.ContainsFunc(pods, p.same) && p.deleted && !p.sliced.on
+	})
 }
 
 // same reports whether two are the same pod, whatever was seen of it.

@@ -97,10 +97,10 @@ func TestTrackerLife(t *testing.T) {
 			t.Errorf("a fresh pod of %s: %+v", what, q)
 		}
 	}
-	if _, ok := now(t, func(ctx context.Context) (seenPod, error) { return tracked(events[:7]...).gone(ctx, p) }); ok {
+	if _, ok := now(t, func(ctx context.Context) (seenPod, error) { return tracked(events[:7]...).gone(ctx, "s", []seenPod{p}) }); ok {
 		t.Error("it is gone before it is deleted")
 	}
-	p, ok = now(t, func(ctx context.Context) (seenPod, error) { return tracked(events...).gone(ctx, p) })
+	p, ok = now(t, func(ctx context.Context) (seenPod, error) { return tracked(events...).gone(ctx, "s", []seenPod{p}) })
 	if !ok || p.ready != (turn{false, 6}) || p.sliced != (turn{false, 7}) {
 		t.Errorf("it is gone as %+v, %t", p, ok)
 	}

@@ -52,7 +52,7 @@ func headFields() []field {
 	endpoints := field{min: 1, max: MaxEndpoints}
 	placement := field{enum: names(Placements()), wrong: "is not a known placement"}
 	placed := placement
-	placed.defNote = "cross-node in kind clusters, same-node in local ones"
+	placed.defNote = "cross-node in kind clusters of two nodes or more, else same-node"
 	return []field{
 		{path: "apiVersion", about: "The version of the file format.", enum: []string{APIVersion},
 			wrong: "is not a version that this svcbench reads"},

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -48,7 +50,7 @@ func (c cilium) deploy(ctx context.Context, _ modes.Program) (modes.Program, err
 		Pods: clusterRange, ClientLink: c.cluster.network.ClientLink, BackendLink: c.cluster.network.BackendLink,
 		Size: c.cluster.config.Size, Settings: c.cluster.config.Settings,
 	})
-	program := modes.Program{Config: strings.Join(flags, "\n") + "\n", Metrics: modes.CiliumMetrics}
+	program := modes.Program{Metrics: modes.CiliumMetrics}
 	if _, err := crd.Establish(ctx, c.cluster.api.Discovery().RESTClient(), modes.CiliumDefinitions(c.cluster.cilium.CRDs)); err != nil {
 		return program, err
 	}
@@ -62,9 +64,16 @@ func (c cilium) deploy(ctx context.Context, _ modes.Program) (modes.Program, err
 	if err != nil {
 		return program, fmt.Errorf("render the chart of Cilium: %w", err)
 	}
-	todo := changes{"DaemonSet": adaptCilium, "ConfigMap": func(object []byte) ([]byte, error) { return overlay(object, flags) }}
+	todo := changes{"DaemonSet": adaptCilium, "ConfigMap": func(object []byte) ([]byte, error) {
+		object, config, err := overlay(object, flags)
+		program.Config += config
+		return object, err
+	}}
 	if err := c.cluster.apply(ctx, manifest, todo); err != nil {
 		return program, fmt.Errorf("make what the chart of Cilium says: %w", err)
+	}
+	if program.Config == "" {
+		return program, fmt.Errorf("the chart of Cilium makes no ConfigMap %s", ciliumConfig)
 	}
 	return program, nil
 }
@@ -90,7 +99,7 @@ func (c cilium) makeCgroup(ctx context.Context) error {
 	return nil
 }
 
-// render renders the chart. What only decides flags is not said here: see overlay.
+// render renders the chart.
 func (c cilium) render(ctx context.Context) ([]byte, error) {
 	control, err := c.cluster.api.CoreV1().Nodes().Get(ctx, c.cluster.control().name, metav1.GetOptions{})
 	if err != nil {
@@ -100,11 +109,17 @@ func (c cilium) render(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return chart.Render(ctx, c.cluster.cilium.Chart, version.GitVersion, ciliumValues(c.cluster.cilium.Image, internalIP(*control)))
+}
+
+// ciliumValues are the values of the chart for an image, and an API server at an
+// address. What only decides flags is not said here: see overlay.
+func ciliumValues(image, server string) map[string]any {
 	off := map[string]any{"enabled": false}
-	return chart.Render(ctx, c.cluster.cilium.Chart, version.GitVersion, map[string]any{
-		"image": map[string]any{"override": c.cluster.cilium.Image, "pullPolicy": string(corev1.PullNever)},
+	return map[string]any{
+		"image": map[string]any{"override": image, "pullPolicy": string(corev1.PullNever)},
 		// Without kube-proxy no Service leads to the API server.
-		"k8sServiceHost": internalIP(*control), "k8sServicePort": apiPort,
+		"k8sServiceHost": server, "k8sServicePort": apiPort,
 		"kubeProxyReplacement": "true",
 		"daemon":               map[string]any{"configSources": "config-map:" + ciliumConfig},
 		"operator":             off, "envoy": off, "hubble": off, "sysctlfix": off,
@@ -113,7 +128,7 @@ func (c cilium) render(ctx context.Context) ([]byte, error) {
 		"cgroup":       map[string]any{"autoMount": off, "hostRoot": ciliumCgroup},
 		"nodeSelector": map[string]any{proxyLabel: "yes"},
 		"resources":    map[string]any{"requests": map[string]any{"cpu": proxyShare}},
-	})
+	}
 }
 
 // apiPort is where kubeadm lets the API server listen.
@@ -125,7 +140,7 @@ const ciliumFiles = "/tmp/cilium/config-map"
 // verify reads what the agent was given where the agent reads it.
 func (c cilium) verify(_ context.Context, p *proxy) error {
 	for flag := range strings.Lines(p.program.Config) {
-		name, want := splitFlag(strings.TrimSpace(flag))
+		name, want := splitFlag(strings.TrimSuffix(flag, "\n"))
 		got, err := os.ReadFile(filepath.Join(p.machine.root(p.current()), ciliumFiles, name))
 		if err != nil {
 			return fmt.Errorf("read the configuration of cilium-agent: %w", err)
@@ -143,17 +158,23 @@ func splitFlag(flag string) (name, value string) {
 	return name, value
 }
 
-// overlay puts flags into the ConfigMap of the agent, over what the chart says.
-func overlay(object []byte, flags []string) ([]byte, error) {
-	var config corev1.ConfigMap
-	if err := json.Unmarshal(object, &config); err != nil || config.Name != ciliumConfig {
-		return object, err
+// overlay puts flags into the ConfigMap of the agent, over what the chart says, and
+// returns all that the agent gets then, as flags. Another ConfigMap stays as it is.
+func overlay(object []byte, flags []string) (changed []byte, config string, err error) {
+	var m corev1.ConfigMap
+	if err := json.Unmarshal(object, &m); err != nil || m.Name != ciliumConfig {
+		return object, "", err
 	}
 	for _, flag := range flags {
 		name, value := splitFlag(flag)
-		config.Data[name] = value
+		m.Data[name] = value
 	}
-	return json.Marshal(config)
+	var all strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(m.Data)) {
+		fmt.Fprintf(&all, "--%s=%s\n", name, m.Data[name])
+	}
+	changed, err = json.Marshal(m)
+	return changed, all.String(), err
 }
 
 // adaptCilium changes the DaemonSet of the agent.

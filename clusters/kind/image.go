@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -99,11 +100,11 @@ func (e engine) archive(ctx context.Context, image, dir string, tell func(string
 	if err != nil {
 		return "", err
 	}
-	_, digest, _ := strings.Cut(strings.TrimSpace(string(id)), ":")
-	if len(digest) < 12 {
-		return "", fmt.Errorf("%s says that the identity of %s is %q", e.name, image, id)
+	name, err := archiveName(string(id))
+	if err != nil {
+		return "", fmt.Errorf("identify %s: %w", image, err)
 	}
-	file := filepath.Join(dir, "pulled-"+digest[:12]+".tar")
+	file := filepath.Join(dir, name)
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
@@ -111,18 +112,39 @@ func (e engine) archive(ctx context.Context, image, dir string, tell func(string
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the folder of images: %w", err)
 	}
-	older, err := filepath.Glob(filepath.Join(dir, "pulled-*"))
+	older, err := filepath.Glob(filepath.Join(dir, pulled+"*.tar"))
 	if err != nil {
 		return "", err
 	}
-	half := file + ".half"
-	if _, err := e.run(ctx, "save", "--output", half, image); err != nil {
-		return "", errors.Join(err, os.RemoveAll(half))
+	work, err := os.MkdirTemp(dir, "saving-")
+	if err != nil {
+		return "", fmt.Errorf("make a work folder: %w", err)
+	}
+	defer os.RemoveAll(work)
+	saved, plain := filepath.Join(work, "saved.tar"), filepath.Join(work, "plain.tar")
+	if _, err := e.run(ctx, "save", "--output", saved, image); err != nil {
+		return "", err
+	}
+	if err := nodeimage.Repack(saved, plain, image); err != nil {
+		return "", err
 	}
 	for _, name := range older {
-		if err := os.RemoveAll(name); err != nil {
+		if err := os.Remove(name); err != nil {
 			return "", err
 		}
 	}
-	return file, os.Rename(half, file)
+	return file, os.Rename(plain, file)
+}
+
+// pulled begins the names of files with images that were pulled.
+const pulled = "pulled-"
+
+// archiveName is the name of the file for an image, by the identity that an engine
+// gives it: a digest, with the name of its algorithm or without.
+func archiveName(id string) (string, error) {
+	digest := strings.TrimPrefix(strings.TrimSpace(id), "sha256:")
+	if _, err := hex.DecodeString(digest); err != nil || len(digest) < 12 {
+		return "", fmt.Errorf("%q is no digest", id)
+	}
+	return pulled + digest[:12] + ".tar", nil
 }

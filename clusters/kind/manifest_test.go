@@ -10,6 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"svcbench/clusters"
+	"svcbench/clusters/modes"
+	"svcbench/internal/chart"
 	"svcbench/scenarios"
 )
 
@@ -78,8 +80,11 @@ kind: ConfigMap
 metadata: {name: cilium-config}
 data: {ipam: cluster-pool, debug: "false"}
 `
+	var told string
 	todo := changes{"ConfigMap": func(object []byte) ([]byte, error) {
-		return overlay(object, []string{"--ipam=kubernetes", "--metrics=+a +b=c"})
+		object, config, err := overlay(object, []string{"--ipam=kubernetes", "--metrics=+a +b=c"})
+		told += config
+		return object, err
 	}}
 	var other, config corev1.ConfigMap
 	changed(t, manifest, todo, 0, &other)
@@ -89,6 +94,9 @@ data: {ipam: cluster-pool, debug: "false"}
 	changed(t, manifest, todo, 1, &config)
 	if len(config.Data) != 3 || config.Data["ipam"] != "kubernetes" || config.Data["debug"] != "false" || config.Data["metrics"] != "+a +b=c" {
 		t.Errorf("it has %v", config.Data)
+	}
+	if once := "--debug=false\n--ipam=kubernetes\n--metrics=+a +b=c\n"; told != once+once { // it was changed twice
+		t.Errorf("told %q", told)
 	}
 }
 
@@ -120,5 +128,47 @@ spec:
 	mounts := pod.Containers[0].VolumeMounts
 	if mounts[0].ReadOnly || !mounts[1].ReadOnly {
 		t.Errorf("mounts %+v", mounts)
+	}
+}
+
+// TestRealChart renders the chart of Cilium that kind clusters get: one DaemonSet, on
+// the nodes where it may run, with the flags of svcbench in its ConfigMap.
+func TestRealChart(t *testing.T) {
+	real := testCilium(t)
+	manifest, err := chart.Render(t.Context(), real.Chart, "v1.37.2", ciliumValues(real.Image, "172.20.0.2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sets []appsv1.DaemonSet
+	var config string
+	flags := modes.CiliumFlags(modes.Settings{ClientLink: "veth1", BackendLink: "eth0"})
+	_, err = changes{
+		"DaemonSet": func(object []byte) ([]byte, error) {
+			var set appsv1.DaemonSet
+			err := yaml.Unmarshal(object, &set)
+			sets = append(sets, set)
+			return object, err
+		},
+		"ConfigMap": func(object []byte) ([]byte, error) {
+			object, its, err := overlay(object, flags)
+			config += its
+			return object, err
+		},
+	}.to(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sets) != 1 || sets[0].Spec.Template.Spec.NodeSelector[proxyLabel] != "yes" || sets[0].Spec.Template.Spec.Containers[0].Image != real.Image {
+		t.Fatalf("DaemonSets %+v", sets)
+	}
+	for _, container := range append(sets[0].Spec.Template.Spec.InitContainers, sets[0].Spec.Template.Spec.Containers...) {
+		if name := container.Name; name != "cilium-agent" && name != "mount-bpf-fs" && name != "clean-cilium-state" {
+			t.Errorf("there is a container %s, for which the image of svcbench has no program", name)
+		}
+	}
+	for _, flag := range append(flags, "--procfs=/host/proc", "--bpf-root=/sys/fs/bpf", "--cgroup-root="+ciliumCgroup) {
+		if !strings.Contains("\n"+config, "\n"+flag+"\n") {
+			t.Errorf("no %s in\n%s", flag, config)
+		}
 	}
 }

@@ -11,7 +11,10 @@ func TestIsMissing(t *testing.T) {
 			t.Errorf("%s: %t", script, got)
 		}
 	}
-	if err := exec.Command("sh", "-c", "exit 126").Run(); !isMissing(err, []byte(`exec: "ipset": executable file not found in $PATH`)) {
-		t.Error("a program that was not found is there")
+	for _, status := range []string{"1", "126"} {
+		err := exec.Command("sh", "-c", "exit "+status).Run()
+		if !isMissing(err, []byte(`exec: "ipset": executable file not found in $PATH`)) {
+			t.Errorf("status %s: a program that was not found is there", status)
+		}
 	}
 }

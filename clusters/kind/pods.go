@@ -78,10 +78,12 @@ func (c *cluster) placePods() {
 
 var _ clusters.Podded = (*cluster)(nil)
 
-// PodNodes are all nodes but that of the client, if there are others.
+// PodNodes are the node of the backends and all others but that of the client, the
+// control plane's last: it has more to do than to run pods.
 func (c *cluster) PodNodes() []string {
 	nodes := []string{c.pods[clusters.AtBackend].node}
-	for _, name := range c.nodeNames() {
+	names := c.nodeNames()
+	for _, name := range append(names[1:], names[0]) {
 		if name != nodes[0] && name != c.home().name {
 			nodes = append(nodes, name)
 		}

@@ -176,6 +176,9 @@ func (p *Provider) Fits(config clusters.Config) error {
 	if config.Placement == scenarios.CrossNode && p.options.Workers == 0 {
 		return failure.New(failure.Usage, errors.New("endpoints are on another node than the client, and there is one node"), "--workers 1")
 	}
+	if config.Placement == scenarios.SameNode && config.PodNodes > 1 {
+		return failure.New(failure.Usage, errors.New("pods are moved between nodes, and endpoints are to be on the client's"), "leave out placement, or choose cross-node")
+	}
 	if nodes := PodNodes(p.options.Workers); config.PodNodes > nodes {
 		return failure.New(failure.Usage, fmt.Errorf("pods are moved between %d nodes beside the client's, and there would be %d", config.PodNodes, nodes),
 			fmt.Sprintf("--workers %d", config.PodNodes))

@@ -26,6 +26,7 @@ func TestFits(t *testing.T) {
 		{"another node", 1, clusters.Config{Mode: scenarios.IPTables, Placement: scenarios.CrossNode}, ""},
 		{"no other node", 0, clusters.Config{Mode: scenarios.IPTables, Placement: scenarios.CrossNode}, "--workers 1"},
 		{"the same node", 0, clusters.Config{Mode: scenarios.IPTables, Placement: scenarios.SameNode}, ""},
+		{"pods that would come to the client's node", 2, clusters.Config{Mode: scenarios.IPTables, PodNodes: 2, Placement: scenarios.SameNode}, "cross-node"},
 		{"tc", 1, clusters.Config{Mode: scenarios.EBPF}, ""},
 		{"socket", 1, clusters.Config{Mode: scenarios.EBPF, Settings: socket}, "local"},
 	} {
@@ -48,7 +49,7 @@ func TestPlaces(t *testing.T) {
 		{1, "", "x-worker x-control-plane [x-control-plane]"},
 		{1, scenarios.SameNode, "x-worker x-worker [x-worker x-control-plane]"},
 		{2, scenarios.CrossNode, "x-worker x-worker2 [x-worker2 x-control-plane]"},
-		{3, "", "x-worker x-worker2 [x-worker2 x-control-plane x-worker3]"},
+		{3, "", "x-worker x-worker2 [x-worker2 x-worker3 x-control-plane]"},
 	} {
 		c := &cluster{name: "x", workers: test.workers, config: clusters.Config{Placement: test.placement}}
 		c.placePods()

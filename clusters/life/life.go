@@ -79,11 +79,11 @@ func (l *Life) Watch(done <-chan struct{}, why func() error, what string) (forge
 }
 
 // Die makes err the reason why the cluster died, unless it has died already or its
-// parts may end.
+// parts may end. Without a reason there is no death.
 func (l *Life) Die(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.calm || l.err != nil {
+	if l.calm || l.err != nil || err == nil {
 		return
 	}
 	l.err = err

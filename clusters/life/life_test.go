@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 func TestDeath(t *testing.T) {
@@ -46,25 +47,20 @@ func TestNoDeath(t *testing.T) {
 		"calm":      func(l *Life, _ func()) { l.Calm() },
 		"ended":     func(l *Life, _ func()) { l.End() },
 	} {
-		l := New(nil)
-		done, asked := make(chan struct{}), make(chan struct{})
-		forget := l.Watch(done, func() error { close(asked); return nil }, "etcd")
-		let(l, forget)
-		close(done)
-		if what == "calm" {
-			<-asked
-		}
-		l.Die(nil) // not earlier than the watch would, or later
-		if what == "forgotten" {
-			if l.Err() != nil {
-				t.Errorf("%s: %v", what, l.Err())
-			}
-			continue
-		}
-		l.Die(errors.New("too late"))
-		if l.Err() != nil {
-			t.Errorf("%s: %v", what, l.Err())
-		}
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := New(nil)
+				done := make(chan struct{})
+				forget := l.Watch(done, func() error { return nil }, "etcd")
+				let(l, forget)
+				close(done)
+				synctest.Wait()
+				l.Die(nil)
+				if l.Err() != nil {
+					t.Error(l.Err())
+				}
+			})
+		})
 	}
 }
 

@@ -165,6 +165,10 @@ func CiliumFlags(s Settings) []string {
 		// Its server for debuggers would leave files in the home folder.
 		"--enable-gops=false",
 		"--enable-health-checking=false", "--enable-endpoint-health-checking=false",
+		// What Cilium's Helm chart sets, by which it is installed: the agent's own
+		// defaults tell of every packet, and take the memory of full maps.
+		"--monitor-aggregation=medium", "--monitor-aggregation-interval=5s", "--monitor-aggregation-flags=all",
+		"--preallocate-bpf-maps=false", "--bpf-map-dynamic-size-ratio=0.0025",
 		// As kube-proxy does, cluster IPs also answer to packets from outside
 		// the node.
 		"--bpf-lb-external-clusterip=true",

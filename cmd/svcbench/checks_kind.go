@@ -27,22 +27,19 @@ func kindChecks() []doctor.Check {
 const leastDisk = 5 << 30
 
 func engineFinding(ctx context.Context) doctor.Finding {
-	denied, err := ociruntime.Denied()
-	if err != nil {
-		return doctor.Finding{Status: doctor.Unknown, Detail: err.Error()}
-	}
 	setup, err := kind.Examine(ctx)
 	found := doctor.Finding{Status: doctor.Ok, Detail: setup.Engine + " answers"}
 	if err != nil {
 		found = doctor.Finding{Status: doctor.Warning, Detail: err.Error(), Fix: failure.HintOf(err)}
 	}
-	if len(denied) > 0 && setup.Runtime != ociruntime.Name {
+	var disk unix.Statfs_t
+	here := setup.Root != "" && unix.Statfs(setup.Root, &disk) == nil // else the daemon is on another machine
+	if denied, err := ociruntime.Denied(); err == nil && len(denied) > 0 && setup.Runtime != ociruntime.Name && (here || setup.Engine == "") {
 		found.Status = doctor.Warning
 		found.Detail += fmt.Sprintf("; nobody here may have %s, without which privileged containers, as nodes are, will hardly start", strings.Join(denied, ", "))
 		found.Fix = "`hack/docker.sh start` runs a daemon that does without; see docs/kind.md"
 	}
-	var disk unix.Statfs_t
-	if found.Status == doctor.Ok && setup.Root != "" && unix.Statfs(setup.Root, &disk) == nil { // else it is on another machine
+	if here && found.Status == doctor.Ok {
 		if free := disk.Bavail * uint64(disk.Bsize); free < leastDisk {
 			found.Status = doctor.Warning
 			found.Detail += fmt.Sprintf(", but %s has only %.1f GB left", setup.Root, float64(free)/1e9)

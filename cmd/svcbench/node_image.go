@@ -155,7 +155,7 @@ func (i images) provider(ctx context.Context, asked string, workers int, modes [
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil: // the other modes can do without
-		options.NoCilium = "there is no image of Cilium's agent: " + err.Error()
+		options.NoCilium = "Cilium cannot be deployed: " + err.Error()
 	default:
 		options.Cilium = &cilium
 	}

@@ -48,9 +48,13 @@ const (
 	PodTraffic = "programming.pod.traffic"
 	// PodRemove is the time from sending the API write to the start of the last
 	// connection that still reached the pod that goes. PodLeave is the last part of
-	// it, from when its EndpointSlice did not say any more that it is ready.
+	// it, from when its EndpointSlice did not say any more that it is ready, and
+	// from when its successor was in one, if it has one.
 	PodRemove = "programming.pod.remove"
 	PodLeave  = "programming.pod.leave"
+	// PodGap is the time from the last connection that reached the pod that goes to
+	// the first that reached its successor, in which nobody answered.
+	PodGap = "programming.pod.gap"
 )
 
 // The scalars of a trial.

@@ -192,6 +192,7 @@ type Change struct {
 	Probes int64 `json:"probes"`
 	// Errors counts probes that failed, by kind.
 	Errors map[string]int64 `json:"errors,omitempty"`
-	// Error says why the write itself failed, if it did.
+	// Error says why the change is no measurement: because the write failed, or
+	// because of what happened then.
 	Error string `json:"error,omitempty"`
 }

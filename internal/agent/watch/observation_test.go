@@ -86,6 +86,11 @@ func TestObservation(t *testing.T) {
 			want:     Seen{LastOld: 3, OldSettled: 13},
 		},
 		{
+			name: "the one that stays is silent too", command: Command{Old: removed.Old, Stay: []netip.Addr{newPod}},
+			outcomes: []probe.Outcome{answer(1, oldPod), answer(2, newPod), silence(3), silence(20)},
+			want:     Seen{LastOld: 1},
+		},
+		{
 			name: "any one beside another that stays", command: Command{AnyNew: true, Stay: []netip.Addr{oldPod}}, over: true,
 			outcomes: []probe.Outcome{answer(1, oldPod), answer(2, oldPod), answer(3, newPod)},
 			want:     Seen{FirstNew: 3, OldSettled: 3},

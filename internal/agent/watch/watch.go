@@ -48,7 +48,8 @@ type Command struct {
 	// DefaultInterval.
 	Interval time.Duration `json:"interval,omitempty"`
 	// Settle is how long no old endpoint may answer until the removal counts
-	// as certain; zero means DefaultSettle.
+	// as certain; zero means DefaultSettle. Where nobody else could answer it
+	// is at least twice AttemptTimeout.
 	Settle time.Duration `json:"settle,omitempty"`
 	// Timeout is when to give up, counted from the beginning of the watch;
 	// zero means DefaultTimeout.
@@ -66,6 +67,8 @@ type Seen struct {
 	// FirstNew is the start of the first connection answered by a new
 	// endpoint.
 	FirstNew int64 `json:"firstNew,omitempty"`
+	// NewFrom is that endpoint.
+	NewFrom netip.Addr `json:"newFrom,omitzero"`
 	// LastOld is the start of the last connection answered by an old
 	// endpoint. The watch begins before the change, so this can be earlier.
 	LastOld int64 `json:"lastOld,omitempty"`
