@@ -212,10 +212,14 @@ func observe(ctx context.Context, change *results.Change, w *watch.Watcher, seen
 		change.LastOld = s.LastOld
 	}
 	if s.FirstNew != 0 && s.FirstNew < change.Sent || s.OldSettled != 0 && s.OldSettled < change.Sent {
-		change.Error = "connections behaved as after the change before it was written"
+		change.Error = beforehand
 	}
 	return s.NewFrom, nil
 }
+
+// beforehand is what is wrong with a change that connections seemed to obey before it
+// was written: something else made them, or they were stalled.
+const beforehand = "connections behaved as after the change before it was written"
 
 // finish records a change and lets the Service be changed again.
 func (c *churner) finish(change results.Change, i int, now []netip.Addr) {
