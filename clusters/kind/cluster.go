@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"svcbench/clusters"
 	"svcbench/clusters/life"
@@ -100,6 +101,9 @@ func (c *cluster) createNodes(ctx context.Context) error {
 	for {
 		select {
 		case err := <-created:
+			if failed := kindexec.RunErrorForError(err); failed != nil {
+				c.journal.note("%s", failed.Output)
+			}
 			remembered := c.rememberNetwork(ctx, before)
 			if ctx.Err() != nil {
 				return errors.Join(context.Cause(ctx), remembered)
