@@ -211,7 +211,9 @@ func observe(ctx context.Context, change *results.Change, w *watch.Watcher, seen
 	if s.LastOld >= change.Sent {
 		change.LastOld = s.LastOld
 	}
-	if s.FirstNew != 0 && s.FirstNew < change.Sent || s.OldSettled != 0 && s.OldSettled < change.Sent {
+	// Who asked a little earlier can still be answered by the new state.
+	earliest := change.Sent - watch.DefaultAttemptTimeout.Nanoseconds()
+	if s.FirstNew != 0 && s.FirstNew < earliest || s.FirstNew == 0 && s.OldSettled != 0 && s.OldSettled < change.Sent {
 		change.Error = beforehand
 	}
 	return s.NewFrom, nil
