@@ -64,12 +64,12 @@ func (c cilium) deploy(ctx context.Context, _ modes.Program) (modes.Program, err
 	if err != nil {
 		return program, fmt.Errorf("render the chart of Cilium: %w", err)
 	}
-	todo := changes{"DaemonSet": adaptCilium, "ConfigMap": func(object []byte) ([]byte, error) {
+	do := edits{"DaemonSet": adaptCilium, "ConfigMap": func(object []byte) ([]byte, error) {
 		object, config, err := overlay(object, flags)
 		program.Config += config
 		return object, err
 	}}
-	if err := c.cluster.apply(ctx, manifest, todo); err != nil {
+	if err := c.cluster.apply(ctx, manifest, do); err != nil {
 		return program, fmt.Errorf("make what the chart of Cilium says: %w", err)
 	}
 	if program.Config == "" {

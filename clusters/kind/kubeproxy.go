@@ -43,7 +43,7 @@ func (k kubeProxy) deploy(ctx context.Context, program modes.Program) (modes.Pro
 	if err != nil {
 		return program, err
 	}
-	if err := k.cluster.apply(ctx, manifest, changes{"DaemonSet": k.adapt}); err != nil {
+	if err := k.cluster.apply(ctx, manifest, edits{"DaemonSet": k.adapt}); err != nil {
 		return program, fmt.Errorf("make what kubeadm makes of kube-proxy: %w", err)
 	}
 	return program, nil

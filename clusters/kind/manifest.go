@@ -19,13 +19,13 @@ const proxyLabel = "svcbench.dev/proxy"
 // proxyShare is the share of the processors that every proxy under test asks for.
 const proxyShare = "500m"
 
-// changes are what is done to the objects of a manifest, by their kind: each is
+// edits are what is done to the objects of a manifest, by their kind: each is
 // given an object as JSON and returns another in its place.
-type changes map[string]func(object []byte) ([]byte, error)
+type edits map[string]func(object []byte) ([]byte, error)
 
 // apply makes the objects of a manifest of YAML documents, changed.
-func (c *cluster) apply(ctx context.Context, manifest []byte, todo changes) error {
-	changed, err := todo.to(manifest)
+func (c *cluster) apply(ctx context.Context, manifest []byte, e edits) error {
+	changed, err := e.to(manifest)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (c *cluster) control() node { return c.node(c.name + "-control-plane") }
 
 // to changes a manifest. The result is JSON documents, which are YAML too. That
 // there is nothing of a kind to change is an error.
-func (todo changes) to(manifest []byte) ([]byte, error) {
+func (e edits) to(manifest []byte) ([]byte, error) {
 	var all bytes.Buffer
 	found := map[string]bool{}
 	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), 4096)
@@ -47,7 +47,7 @@ func (todo changes) to(manifest []byte) ([]byte, error) {
 		err := decoder.Decode(&object)
 		switch {
 		case errors.Is(err, io.EOF):
-			for kind := range todo {
+			for kind := range e {
 				if !found[kind] {
 					return nil, fmt.Errorf("there is no %s", kind)
 				}
@@ -62,7 +62,7 @@ func (todo changes) to(manifest []byte) ([]byte, error) {
 		if err := json.Unmarshal(object, &is); err != nil {
 			return nil, err
 		}
-		if change := todo[is.Kind]; change != nil {
+		if change := e[is.Kind]; change != nil {
 			found[is.Kind] = true
 			if object, err = change(object); err != nil {
 				return nil, fmt.Errorf("change %s: %w", is.Kind, err)

@@ -16,9 +16,9 @@ import (
 )
 
 // changed changes a manifest and decodes the n-th object of the result.
-func changed(t *testing.T, manifest string, todo changes, n int, into any) {
+func changed(t *testing.T, manifest string, e edits, n int, into any) {
 	t.Helper()
-	got, err := todo.to([]byte(manifest))
+	got, err := e.to([]byte(manifest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ spec:
       containers:
       - name: kube-proxy
         command: [/usr/local/bin/kube-proxy]
-`, changes{"DaemonSet": k.adapt}, 1, &set)
+`, edits{"DaemonSet": k.adapt}, 1, &set)
 	pod := set.Spec.Template.Spec
 	if pod.NodeSelector["kubernetes.io/os"] != "linux" || pod.NodeSelector[proxyLabel] != "yes" {
 		t.Errorf("it runs on nodes with %v", pod.NodeSelector)
@@ -63,8 +63,8 @@ spec:
 }
 
 func TestNothingToChange(t *testing.T) {
-	todo := changes{"DaemonSet": adaptCilium}
-	if _, err := todo.to([]byte("kind: ConfigMap\n")); err == nil || !strings.Contains(err.Error(), "no DaemonSet") {
+	do := edits{"DaemonSet": adaptCilium}
+	if _, err := do.to([]byte("kind: ConfigMap\n")); err == nil || !strings.Contains(err.Error(), "no DaemonSet") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -81,17 +81,17 @@ metadata: {name: cilium-config}
 data: {ipam: cluster-pool, debug: "false"}
 `
 	var told string
-	todo := changes{"ConfigMap": func(object []byte) ([]byte, error) {
+	do := edits{"ConfigMap": func(object []byte) ([]byte, error) {
 		object, config, err := overlay(object, []string{"--ipam=kubernetes", "--metrics=+a +b=c"})
 		told += config
 		return object, err
 	}}
 	var other, config corev1.ConfigMap
-	changed(t, manifest, todo, 0, &other)
+	changed(t, manifest, do, 0, &other)
 	if len(other.Data) != 1 || other.Data["ipam"] != "cluster-pool" {
 		t.Errorf("another ConfigMap has %v", other.Data)
 	}
-	changed(t, manifest, todo, 1, &config)
+	changed(t, manifest, do, 1, &config)
 	if len(config.Data) != 3 || config.Data["ipam"] != "kubernetes" || config.Data["debug"] != "false" || config.Data["metrics"] != "+a +b=c" {
 		t.Errorf("it has %v", config.Data)
 	}
@@ -118,7 +118,7 @@ spec:
         volumeMounts:
         - {name: host-proc-sys-net, mountPath: /host/proc/sys/net}
         - {name: host-proc-sys-kernel, mountPath: /host/proc/sys/kernel}
-`, changes{"DaemonSet": adaptCilium}, 0, &set)
+`, edits{"DaemonSet": adaptCilium}, 0, &set)
 	pod := set.Spec.Template.Spec
 	for _, c := range append(pod.InitContainers, pod.Containers...) {
 		if c.SecurityContext.Privileged == nil || !*c.SecurityContext.Privileged || c.SecurityContext.Capabilities != nil {
@@ -142,7 +142,7 @@ func TestRealChart(t *testing.T) {
 	var sets []appsv1.DaemonSet
 	var config string
 	flags := modes.CiliumFlags(modes.Settings{ClientLink: "veth1", BackendLink: "eth0"})
-	_, err = changes{
+	_, err = edits{
 		"DaemonSet": func(object []byte) ([]byte, error) {
 			var set appsv1.DaemonSet
 			err := yaml.Unmarshal(object, &set)
