@@ -106,8 +106,11 @@ type Config struct {
 	Size Size
 	// Ports are those on which backends answer.
 	Ports []uint16
-	// Pods says that the cluster must be Podded.
-	Pods bool
+	// Placement is where endpoints are; empty means anywhere.
+	Placement scenarios.Placement
+	// PodNodes is how many nodes the cluster, which must be Podded then, needs
+	// for pods; 0 for none.
+	PodNodes int
 	// LogDir gets the logs of every part, one file each.
 	LogDir string
 	// Prepared are the API objects the cluster begins with, from the same
@@ -189,9 +192,12 @@ type Forgetful interface {
 
 // Podded is a cluster whose nodes run pods.
 type Podded interface {
-	// Pod is a pod that answers on a port as the backends do, on another node
-	// than the client if there is one.
-	Pod(port uint16) corev1.PodSpec
+	// Pod is a pod that answers on a port as the backends do, on one of these
+	// nodes.
+	Pod(port uint16, nodes ...string) corev1.PodSpec
+	// PodNodes are the nodes for such pods, as many as Config.PodNodes or more:
+	// the one of the backends first, then others that are not the client's.
+	PodNodes() []string
 }
 
 // Proxy is the Service implementation of the node: its life and its

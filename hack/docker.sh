@@ -6,7 +6,8 @@
 #
 #   hack/docker.sh start        starts it
 #   hack/docker.sh run CMD...   runs a command that reaches it and its containers
-#   hack/docker.sh stop         ends it and removes everything it made
+#   hack/docker.sh stop         ends it, removes everything it made, and says if a
+#                               setting of the machine (sysctl) has changed since
 set -eu
 
 svcbench=$(cd "$(dirname "$0")/.." && pwd)/bin/svcbench
@@ -32,7 +33,16 @@ ended() {
 # ours says whether a process is one of the daemon: a number may be another's by now.
 ours() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -q -- "$dir/"; }
 
+# settings are those of the whole machine, which no container may change, without
+# what only counts something or the kernel changes by itself.
+settings() {
+	sysctl --all --ignore 2>/dev/null | grep -E '^(fs|kernel|vm)\.' |
+		grep -vE '^(fs\.(aio-nr|dentry-state|file-nr|inode-nr|inode-state)|kernel\.(ns_last_pid|perf_|pty\.nr|random\.|tainted)|fs\.quota\.)'
+}
+
 stop() {
+	changed=
+	[ ! -f "$dir/settings" ] || changed=$(settings | diff "$dir/settings" - || :)
 	for file in "$dir/pid" "$dir/exec/containerd/containerd.pid"; do
 		pid=$(cat "$file" 2>/dev/null || :)
 		if [ -n "$pid" ] && ours "$pid"; then
@@ -52,6 +62,7 @@ case "${1:-}" in
 start)
 	answers && exit 0
 	mkdir -p "$dir"
+	settings >"$dir/settings"
 	printf '{"runtimes": {"svcbench": {"path": "%s", "runtimeArgs": ["oci-runtime"]}}, "default-runtime": "svcbench"}\n' "$svcbench" >"$dir/daemon.json"
 	ip netns add "$space" 2>/dev/null || :
 	inside sh -c 'ip link set lo up && sysctl --quiet --write net.ipv4.ip_forward=1'
@@ -77,6 +88,7 @@ run)
 	;;
 stop)
 	stop
+	[ -z "$changed" ] || { printf 'docker.sh: settings of the machine are not as they were at the start:\n%s\n' "$changed" >&2; exit 1; }
 	;;
 *)
 	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2

@@ -98,8 +98,9 @@ func (s *samples) addErrors(errors map[string]int64) {
 	}
 }
 
-// failedWrite is the kind of error of a change whose API write failed.
-const failedWrite = "API write failed"
+// unmeasured is the kind of error of a change whose API write failed, or of which
+// traffic could not tell.
+const unmeasured = "not written or not observable"
 
 // addChanges derives programming latencies. A change that traffic had not
 // or, in modes whose tables can be looked up, the tables had not shown when
@@ -110,7 +111,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		return
 	}
 	var added, addedLate, removed, removedLate, programmed, programmedLate []int64
-	var pods rollout
+	var pods podChanges
 	failed := int64(0)
 	for _, ch := range t.Changes {
 		watched := max(0, ch.GaveUp-ch.Sent)
@@ -118,7 +119,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		case ch.Error != "":
 			failed++
 			continue
-		case ch.Ready != 0:
+		case isPodChange(ch):
 			pods.add(ch)
 			continue
 		case ch.FirstNew == 0:
@@ -138,7 +139,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		}
 	}
 	derived := pods.distributions()
-	if derived == nil {
+	if len(derived) == 0 {
 		derived = map[string]*stats.Distribution{
 			results.ProgrammingAdd:    stats.FromDurations(added, addedLate),
 			results.ProgrammingRemove: stats.FromDurations(removed, removedLate),
@@ -151,7 +152,7 @@ func (c *cell) addChanges(t *results.Trial) {
 		s := c.sample(sampleKey{metric, results.ClassAll})
 		s.blocks[t.Block] = d
 		if failed > 0 {
-			s.errors[failedWrite] += failed
+			s.errors[unmeasured] += failed
 		}
 	}
 }

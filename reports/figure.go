@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+	"strings"
 
 	"svcbench/internal/results"
 	"svcbench/reports/chart"
@@ -84,7 +85,7 @@ func (s *sheet) figures() ([]figure, error) {
 	var all []figure
 	for _, build := range []builder{
 		pathScaling, pathCurves, pathPositions, connectScaling, connectCurves, httpFigure,
-		addFigure, removeFigure, churnFigure, coldStartFigure, costFigure, rulesFigure, blocksFigure,
+		addFigure, removeFigure, podComesFigure, podGoesFigure, churnFigure, coldStartFigure, costFigure, rulesFigure, blocksFigure,
 	} {
 		f, err := build(s)
 		if err != nil {
@@ -158,10 +159,14 @@ func (s *scenario) axis() scaleAxis {
 		other, thing = byServices, "Service"
 	}
 	for _, p := range s.points {
-		name := ""
+		var same []string
 		if distinct(s.points, other) > 1 {
-			name = count(other(p), thing)
+			same = append(same, count(other(p), thing))
 		}
+		if distinct(s.points, func(p results.Point) string { return p.Placement }) > 1 {
+			same = append(same, p.Placement)
+		}
+		name := strings.Join(same, ", ")
 		i := slices.IndexFunc(axis.groups, func(g scaleGroup) bool { return g.name == name })
 		if i < 0 {
 			axis.groups = append(axis.groups, scaleGroup{name: name})
@@ -172,8 +177,8 @@ func (s *scenario) axis() scaleAxis {
 	return axis
 }
 
-func distinct(points []results.Point, of func(results.Point) int) int {
-	seen := map[int]bool{}
+func distinct[T comparable](points []results.Point, of func(results.Point) T) int {
+	seen := map[T]bool{}
 	for _, p := range points {
 		seen[of(p)] = true
 	}

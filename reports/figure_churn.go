@@ -11,12 +11,26 @@ import (
 )
 
 func addFigure(s *sheet) (*figure, error) {
-	return s.programming("programming-add", "From an API write to the first connection that reaches a new endpoint", results.ProgrammingAdd, "")
+	return s.programming("programming-add", "From an API write to the first connection that reaches a new endpoint", "",
+		panel{metric: results.ProgrammingAdd})
 }
 
 func removeFigure(s *sheet) (*figure, error) {
-	return s.programming("programming-remove", "From an API write to the last connection that reaches a removed endpoint", results.ProgrammingRemove,
-		" A change after which no removed endpoint answered stands at the left edge.")
+	return s.programming("programming-remove", "From an API write to the last connection that reaches a removed endpoint",
+		" A change after which no removed endpoint answered stands at the left edge.", panel{metric: results.ProgrammingRemove})
+}
+
+func podComesFigure(s *sheet) (*figure, error) {
+	return s.programming("programming-pod-comes", "From an API write to the first connection that reaches a new pod, and the parts of that",
+		" Until the pod is ready and in an EndpointSlice it is Kubernetes that takes the time, in every mode; the last part is the mode's.",
+		panel{results.PodTotal, "all"}, panel{results.PodReady, "until ready"}, panel{results.PodSlice, "then in an EndpointSlice"},
+		panel{results.PodTraffic, "then reached"})
+}
+
+func podGoesFigure(s *sheet) (*figure, error) {
+	return s.programming("programming-pod-goes", "From an API write to the last connection that reaches an old pod, and the part of the mode",
+		" A change after which no old pod answered stands at the left edge. The part of the mode begins when EndpointSlices lead elsewhere.",
+		panel{results.PodRemove, "all"}, panel{results.PodLeave, "the part of the mode"}, panel{results.PodGap, "nobody answers"})
 }
 
 // resolution is the smallest programming latency that is drawn: half the
@@ -24,7 +38,7 @@ func removeFigure(s *sheet) (*figure, error) {
 const resolution = 0.5e-3
 
 // programming draws the share of changes that traffic had seen after a time.
-func (s *sheet) programming(id, title, metric, more string) (*figure, error) {
+func (s *sheet) programming(id, title, more string, panels ...panel) (*figure, error) {
 	f := &figure{
 		ID: s.id(id), Title: title,
 		Reading: "How many of the changes had reached traffic after a time: further left is faster, and steeper is steadier. " +
@@ -33,26 +47,38 @@ func (s *sheet) programming(id, title, metric, more string) (*figure, error) {
 	}
 	var charts []*chart.Chart
 	for _, p := range s.points {
-		c := &chart.Chart{
-			Title: s.sizeName(p),
-			X:     chart.Axis{Label: "time since the write", Log: true, Format: tickFormat("s")},
-			Y:     chart.Axis{Label: "share of changes", Min: 0, Max: 1, Format: func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) }},
+		for _, panel := range panels {
+			charts = append(charts, s.staircases(p, panel))
+			f.Table.Rows = append(f.Table.Rows, s.curveNumbers(panel.metric, panel.title, p)...)
 		}
-		for _, mode := range s.modes {
-			line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Step}
-			if d := s.cell(p, mode).merged(metric, results.ClassAll); d != nil {
-				line.Points = shares(d)
-			}
-			c.Series = append(c.Series, line)
-		}
-		charts = append(charts, c)
-		f.Table.Rows = append(f.Table.Rows, s.curveNumbers(metric, "", p)...)
 	}
 	chart.Align(charts)
 	for _, c := range charts {
 		extend(c)
 	}
 	return f, f.draw(charts)
+}
+
+// staircases are the cumulative distributions of a metric at a point, one for each
+// mode.
+func (s *sheet) staircases(p results.Point, of panel) *chart.Chart {
+	c := &chart.Chart{
+		Title: s.sizeName(p),
+		X:     chart.Axis{Label: "time since the write", Log: true, Format: tickFormat("s")},
+		Y:     chart.Axis{Label: "share of changes", Min: 0, Max: 1, Format: func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) }},
+	}
+	if of.title != "" {
+		c.Title += ", " + of.title
+		c.X.Label = "time"
+	}
+	for _, mode := range s.modes {
+		line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Step}
+		if d := s.cell(p, mode).merged(of.metric, results.ClassAll); d != nil {
+			line.Points = shares(d)
+		}
+		c.Series = append(c.Series, line)
+	}
+	return c
 }
 
 // shares is the cumulative distribution as a staircase that starts at 0.

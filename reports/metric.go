@@ -63,6 +63,8 @@ func families() []family {
 		{results.PodSlice, "New pod in an EndpointSlice after it was ready"},
 		{results.PodTraffic, "New pod reached after it was in an EndpointSlice"},
 		{results.PodRemove, "Old pod last reached after the API write"},
+		{results.PodLeave, "Old pod last reached after EndpointSlices led elsewhere"},
+		{results.PodGap, "Nobody reached between the old pod and the new one"},
 		{results.ColdStart, "Cold start until traffic converged"},
 		{results.ProxyCPU, "CPU time of the proxy"},
 		{results.ProxyCPUStart, "CPU time of the proxy until converged"},
@@ -142,6 +144,7 @@ func headline(metric string) bool {
 		"programming.add.p50", "programming.add.p90", "programming.remove.p50", "programming.remove.p90",
 		"programming.pod.total.p50", "programming.pod.ready.p50", "programming.pod.slice.p50",
 		"programming.pod.traffic.p50", "programming.pod.traffic.p90", "programming.pod.remove.p50",
+		"programming.pod.leave.p50", "programming.pod.leave.p90", "programming.pod.gap.p50",
 		results.ColdStart, results.ProxyCPU, results.ProxyRSS, results.ProxySyncFirst, results.ProxySyncChurn,
 		results.Rules + "count":
 		return true
@@ -157,7 +160,7 @@ func judged(metric string) bool {
 	switch {
 	case !results.LowerIsBetter(metric),
 		strings.Contains(metric+".", results.Lag+"."),
-		hasPrefix(metric, results.Pod) && !hasPrefix(metric, results.PodTraffic), // mostly Kubernetes', in every mode
+		hasPrefix(metric, results.Pod) && !hasPrefix(metric, results.PodTraffic) && !hasPrefix(metric, results.PodLeave), // mostly Kubernetes', in every mode
 		hasPrefix(metric, "cluster"):
 		return false
 	}

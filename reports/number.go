@@ -247,7 +247,11 @@ func count(n int, thing string) string {
 func (s *scenario) sizeName(p results.Point) string {
 	services := distinct(s.points, func(p results.Point) int { return p.Services })
 	endpoints := distinct(s.points, func(p results.Point) int { return p.Endpoints })
+	placements := distinct(s.points, func(p results.Point) string { return p.Placement })
 	switch {
+	case placements > 1 && services == 1 && endpoints == 1:
+		return p.Placement
+	case placements > 1:
 	case services > 1 && endpoints == 1:
 		return count(p.Services, "Service")
 	case services == 1 && endpoints > 1:
@@ -256,7 +260,11 @@ func (s *scenario) sizeName(p results.Point) string {
 	return pointName(p)
 }
 
-// pointName writes a point in full: "5,000 Services × 2 endpoints".
+// pointName writes a point in full: "5,000 Services × 2 endpoints, same-node".
 func pointName(p results.Point) string {
-	return count(p.Services, "Service") + " × " + count(p.Endpoints, "endpoint")
+	name := count(p.Services, "Service") + " × " + count(p.Endpoints, "endpoint")
+	if p.Placement != "" {
+		name += ", " + p.Placement
+	}
+	return name
 }

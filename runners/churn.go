@@ -84,8 +84,8 @@ func churn(ctx context.Context, f *inFlight) error {
 
 // changer prepares the changes that the scenario asks for.
 func (f *inFlight) changer(ctx context.Context, w *watch.Watcher) (changer, error) {
-	if f.trial.scenario.NeedsPods() {
-		return newRoller(ctx, f, w)
+	if f.trial.scenario.PodNodes() > 0 {
+		return newPodChanger(ctx, f, w)
 	}
 	return newChurner(f, w)
 }
@@ -104,7 +104,7 @@ func (f *inFlight) duringTraffic(ctx context.Context, c changer) (traffic *conne
 }
 
 // background returns the traffic during churn: new connections to Services of the
-// population, which a churner may change and a roller does not.
+// population, which a churner may change and a podChanger does not.
 func (f *inFlight) background() connect.Spec {
 	rate, timeout := churnTraffic, scenarios.DefaultConnectTimeout.Std()
 	if c := f.trial.scenario.Traffic.Connect; c != nil {
@@ -152,7 +152,7 @@ func (f *inFlight) doubtChanges() {
 	}
 	n := len(f.record.Changes)
 	if failed > 0 {
-		f.warn("programming", "%d of %d changes could not be written", failed, n)
+		f.warn("programming", "%d of %d changes could not be written or observed", failed, n)
 	}
 	if float64(behind) > late*float64(n) {
 		f.warn("programming", "%d of %d changes were written more than %v after they were due", behind, n, tardy)

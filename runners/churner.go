@@ -132,14 +132,8 @@ func (c *churner) change(ctx context.Context, n, i int, due int64) error {
 		change.GaveUp = agent.Now()
 		return c.doubt(change, i)
 	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case s, ok := <-seen:
-		if !ok {
-			return fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, c.watcher))
-		}
-		observe(&change, s)
+	if _, err := observe(ctx, &change, c.watcher, seen); err != nil {
+		return err
 	}
 	if change.Programmed, err = programmed(); err != nil {
 		return fmt.Errorf("look for change %d: %w", change.ID, err)
@@ -198,14 +192,36 @@ func (c *churner) programmed(ctx context.Context, i int, fresh []netip.Addr) fun
 	}
 }
 
-// observe completes a change with what traffic saw of it.
-func observe(change *results.Change, s watch.Seen) {
+// observe waits until it has been seen with traffic what became of a change,
+// completes it, and returns which new endpoint was the first to answer.
+func observe(ctx context.Context, change *results.Change, w *watch.Watcher, seen <-chan watch.Seen) (newFrom netip.Addr, err error) {
+	var s watch.Seen
+	select {
+	case <-ctx.Done():
+		return newFrom, context.Cause(ctx)
+	case one, ok := <-seen:
+		if !ok {
+			return newFrom, fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, w))
+		}
+		s = one
+	}
 	change.FirstNew, change.OldSettled, change.GaveUp = s.FirstNew, s.OldSettled, s.GaveUp
 	change.Probes, change.Errors = s.Probes, s.Errors
-	if s.LastOld >= change.Sent { // the watch began before the write
+	// The watch began before the write.
+	if s.LastOld >= change.Sent {
 		change.LastOld = s.LastOld
 	}
+	// Who asked a little earlier can still be answered by the new state.
+	earliest := change.Sent - watch.DefaultAttemptTimeout.Nanoseconds()
+	if s.FirstNew != 0 && s.FirstNew < earliest || s.FirstNew == 0 && s.OldSettled != 0 && s.OldSettled < change.Sent {
+		change.Error = beforehand
+	}
+	return s.NewFrom, nil
 }
+
+// beforehand is what is wrong with a change that connections seemed to obey before it
+// was written: something else made them, or they were stalled.
+const beforehand = "connections behaved as after the change before it was written"
 
 // finish records a change and lets the Service be changed again.
 func (c *churner) finish(change results.Change, i int, now []netip.Addr) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"svcbench/clusters"
+	"svcbench/internal/agent/watch"
 	"svcbench/internal/results"
 	"svcbench/runners/population"
 	"svcbench/runners/position"
@@ -43,6 +44,32 @@ func TestRingBytes(t *testing.T) {
 	for connections, want := range map[int]int{0: 8 << 20, 10_000: 8 << 20, 300_000: 16 << 20, 4_000_000: 128 << 20, 100_000_000: 1 << 30} {
 		if got := ringBytes(connections); got != want {
 			t.Errorf("%d connections: %d bytes, want %d", connections, got, want)
+		}
+	}
+}
+
+// TestObserve checks which outcomes are effects of a change.
+func TestObserve(t *testing.T) {
+	const ms = 1_000_000
+	for _, test := range []struct {
+		what string
+		seen watch.Seen
+		fine bool
+	}{
+		{"after the write", watch.Seen{FirstNew: 1001 * ms, LastOld: 1000 * ms, OldSettled: 1101 * ms}, true},
+		{"by one who had asked before", watch.Seen{FirstNew: 990 * ms, OldSettled: 1090 * ms}, true},
+		{"not at all", watch.Seen{GaveUp: 9000 * ms}, true},
+		{"long before", watch.Seen{FirstNew: 790 * ms, OldSettled: 790 * ms}, false},
+		{"left before", watch.Seen{LastOld: 800 * ms, OldSettled: 900 * ms}, false},
+	} {
+		seen := make(chan watch.Seen, 1)
+		seen <- test.seen
+		change := results.Change{Sent: 1000 * ms}
+		if _, err := observe(t.Context(), &change, nil, seen); err != nil {
+			t.Fatal(err)
+		}
+		if (change.Error == "") != test.fine || change.FirstNew != test.seen.FirstNew || change.LastOld != 0 && change.LastOld < change.Sent {
+			t.Errorf("%s: %+v", test.what, change)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (f *inFlight) config() clusters.Config {
 	return clusters.Config{
 		Name: t.ID, Mode: t.mode, Settings: t.scenario.Settings(), Size: sizeOf(t.scenario, t.point),
 		Ports:    population.Targets(t.scenario.Population.Ports),
-		Pods:     t.scenario.NeedsPods(),
+		PodNodes: t.scenario.PodNodes(), Placement: t.scenario.Population.Placement,
 		LogDir:   f.logDir,
 		Prepared: f.kept.of(t),
 	}

@@ -1,6 +1,7 @@
 package runners
 
 import (
+	"cmp"
 	"fmt"
 
 	"svcbench/clusters"
@@ -16,10 +17,13 @@ func fits(provider clusters.Provider, plan *Plan) error {
 		return nil
 	}
 	for _, t := range plan.Trials {
-		err := limiter.Fits(clusters.Config{Mode: t.mode, Size: sizeOf(t.scenario, t.point), Settings: t.scenario.Settings(), Pods: t.scenario.NeedsPods()})
+		err := limiter.Fits(clusters.Config{
+			Mode: t.mode, Size: sizeOf(t.scenario, t.point), Settings: t.scenario.Settings(),
+			PodNodes: t.scenario.PodNodes(), Placement: t.scenario.Population.Placement,
+		})
 		if err != nil {
-			return failure.New(failure.Usage, fmt.Errorf("scenario %s with %d Services x %d endpoints: %w", t.Scenario, t.point.Services, t.point.Endpoints, err),
-				"choose smaller points (--points), or leave the mode out (--modes)")
+			return failure.New(failure.Usage, fmt.Errorf("scenario %s with %v: %w", t.Scenario, t.point, err),
+				cmp.Or(failure.HintOf(err), "choose smaller points (--points), or leave the mode out (--modes)"))
 		}
 	}
 	return nil

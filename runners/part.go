@@ -34,7 +34,7 @@ func partOf(t results.PlannedTrial) Part {
 // Population names what the API holds in every trial of the part. It can be
 // the name of a file.
 func (p Part) Population() string {
-	return fmt.Sprintf("%s-%dx%d", p.Scenario, p.Point.Services, p.Point.Endpoints)
+	return p.Scenario + "-" + p.Point.File()
 }
 
 // Name tells the parts of a plan apart. It can be the name of a file.

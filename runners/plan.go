@@ -119,19 +119,25 @@ func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scena
 	if !slices.ContainsFunc(p.Trials, func(t Trial) bool { return t.Scenario == s.Name && t.point == point }) {
 		estimate += EstimatePopulation(point)
 	}
+	at := pointOf(point)
 	p.Trials = append(p.Trials, Trial{
 		PlannedTrial: results.PlannedTrial{
-			ID:       fmt.Sprintf("%04d-%s-%dx%d-%s-b%d", order, s.Name, point.Services, point.Endpoints, name, block),
+			ID:       fmt.Sprintf("%04d-%s-%s-%s-b%d", order, s.Name, at.File(), name, block),
 			Scenario: s.Name,
-			Point:    results.Point{Services: point.Services, Endpoints: point.Endpoints},
+			Point:    at,
 			Mode:     string(mode),
 			Variant:  variant,
 			Block:    block,
 			Order:    order,
 			Estimate: estimate.Seconds(),
 		},
-		scenario: s, point: point, mode: mode,
+		scenario: s.At(point), point: point, mode: mode,
 	})
+}
+
+// pointOf is a point as results have it.
+func pointOf(p scenarios.Point) results.Point {
+	return results.Point{Services: p.Services, Endpoints: p.Endpoints, Placement: string(p.Placement)}
 }
 
 // Estimate is how long all trials will take together.
@@ -168,7 +174,7 @@ func (p *Plan) infos() ([]results.ScenarioInfo, error) {
 			Baseline: string(s.Baseline), Blocks: s.Blocks, YAML: string(yaml),
 		}
 		for _, point := range s.ResolvedPoints() {
-			info.Points = append(info.Points, results.Point{Services: point.Services, Endpoints: point.Endpoints})
+			info.Points = append(info.Points, pointOf(point))
 		}
 		infos[i] = info
 	}

@@ -35,17 +35,10 @@ func Builtins() ([]Scenario, error) {
 		all = append(all, *s)
 	}
 	slices.SortFunc(all, func(a, b Scenario) int {
-		return cmp.Or(cmp.Compare(needs(a), needs(b)), cmp.Compare(a.work(), b.work()), cmp.Compare(a.Name, b.Name))
+		// Those that run in fewer places than others come last.
+		return cmp.Or(cmp.Compare(a.PodNodes(), b.PodNodes()), cmp.Compare(a.work(), b.work()), cmp.Compare(a.Name, b.Name))
 	})
 	return all, nil
-}
-
-// needs is 1 for scenarios that run in fewer places than others.
-func needs(s Scenario) int {
-	if s.NeedsPods() {
-		return 1
-	}
-	return 0
 }
 
 // work is a rough measure of how long a scenario takes: the Services and

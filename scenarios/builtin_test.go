@@ -135,7 +135,7 @@ func TestOverrides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantPoints := Points{{7, 2}, {7, 5}, {8, 2}, {8, 5}}
+	wantPoints := Points{{Services: 7, Endpoints: 2}, {Services: 7, Endpoints: 5}, {Services: 8, Endpoints: 2}, {Services: 8, Endpoints: 5}}
 	if !slices.Equal(s.Points, wantPoints) || !slices.Equal(s.Modes, []Mode{NFTables, EBPF}) || s.Baseline != NFTables || s.Blocks != 2 || s.Seed != 9 {
 		t.Errorf("after Apply: %+v", s)
 	}

@@ -28,13 +28,14 @@ func (d *decoder) checkPoints(s *Scenario) {
 	for i, p := range s.ResolvedPoints() {
 		services, servicesOK := d.axis(i, "services")
 		endpoints, endpointsOK := d.axis(i, "endpoints")
-		if !servicesOK || !endpointsOK || !d.sound(fmt.Sprintf("points[%d]", i)) {
+		placement, placementOK := d.axis(i, "placement")
+		if !servicesOK || !endpointsOK || !placementOK || !d.sound(fmt.Sprintf("points[%d]", i)) {
 			continue
 		}
 		if !d.checkNodePorts(s, p, cmp.Or(services, d.marks["population.ports"], d.marks["population.type"])) {
 			continue
 		}
-		at := cmp.Or(services, endpoints)
+		at := cmp.Or(services, endpoints, placement)
 		if at == nil { // everything is a default
 			return
 		}
@@ -47,7 +48,7 @@ func (d *decoder) checkPoints(s *Scenario) {
 		if before, again := first[p]; again {
 			path := fmt.Sprintf("points[%d]", i)
 			d.report(d.keyOf(path, at.value), Problem{Path: path, Message: path + " is the same as " + fmt.Sprintf("points[%d]", before),
-				Found: fmt.Sprintf("%d Services x %d endpoints twice", p.Services, p.Endpoints), Expected: "each point once"})
+				Found: p.String() + " twice", Expected: "each point once"})
 			continue
 		}
 		first[p] = i

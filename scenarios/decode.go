@@ -282,9 +282,9 @@ func (d *decoder) crossProduct(n *yaml.Node, p *Points, path string) bool {
 	if !d.mapping(at, n, reflect.ValueOf(&a).Elem(), path) {
 		return false
 	}
-	if a.Services == nil && a.Endpoints == nil {
-		if d.sound(path+".services", path+".endpoints") {
-			d.report(at, Problem{Path: path, Message: path + " has no points", Expected: "lists of services and endpoints, or no such line"})
+	if len(a.list()) == 0 {
+		if d.sound(path+".services", path+".endpoints", path+".placement") {
+			d.report(at, Problem{Path: path, Message: path + " has no points", Expected: "lists of services, endpoints and placement, or no such line"})
 		}
 		return false
 	}
@@ -293,14 +293,11 @@ func (d *decoder) crossProduct(n *yaml.Node, p *Points, path string) bool {
 			Expected: fmt.Sprintf("at most %d", MaxPoints)})
 		return false
 	}
-	a.each(func(point Point, service, endpoint int) {
+	a.each(func(point Point, at map[string]int) {
 		i := len(*p)
 		*p = append(*p, point)
-		if service >= 0 {
-			d.marks[fmt.Sprintf("%s[%d].services", path, i)] = d.marks[fmt.Sprintf("%s.services[%d]", path, service)]
-		}
-		if endpoint >= 0 {
-			d.marks[fmt.Sprintf("%s[%d].endpoints", path, i)] = d.marks[fmt.Sprintf("%s.endpoints[%d]", path, endpoint)]
+		for name, k := range at {
+			d.marks[fmt.Sprintf("%s[%d].%s", path, i, name)] = d.marks[fmt.Sprintf("%s.%s[%d]", path, name, k)]
 		}
 	})
 	return true

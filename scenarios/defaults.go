@@ -70,8 +70,13 @@ func Protocols() []Protocol { return []Protocol{TCP, UDP} }
 // ServiceTypes returns the types that Services may have.
 func ServiceTypes() []ServiceType { return []ServiceType{ClusterIP, NodePort} }
 
+// Placements returns every place that endpoints may have.
+func Placements() []Placement { return []Placement{CrossNode, SameNode} }
+
 // ChurnKinds returns every kind of change.
-func ChurnKinds() []ChurnKind { return []ChurnKind{ReplaceEndpoints, RollPods} }
+func ChurnKinds() []ChurnKind {
+	return []ChurnKind{ReplaceEndpoints, RollPods, DeletePods, ScalePods, FlipReadiness, DrainNode}
+}
 
 // Batchings returns every kind of batching.
 func Batchings() []Batching { return []Batching{BatchingEqual, BatchingDefaults, BatchingNone} }

@@ -50,6 +50,9 @@ func fields() []field {
 func headFields() []field {
 	services := field{min: 1, max: MaxServices}
 	endpoints := field{min: 1, max: MaxEndpoints}
+	placement := field{enum: names(Placements()), wrong: "is not a known placement"}
+	placed := placement
+	placed.defNote = "cross-node in kind clusters of two nodes or more, else same-node"
 	return []field{
 		{path: "apiVersion", about: "The version of the file format.", enum: []string{APIVersion},
 			wrong: "is not a version that this svcbench reads"},
@@ -69,16 +72,20 @@ func headFields() []field {
 		field{enum: names(ServiceTypes()), wrong: "is not a type that svcbench can measure"}.
 			as("population.type", "Type of every Service, and so where traffic goes: to the Service's cluster IP, or to the node's own address and a node port. "+
 				fmt.Sprintf("There are %d node ports, of which each port of each Service takes one.", MaxNodePorts), DefaultType),
+		placed.as("population.placement", "Where endpoints are, seen from the client. Local clusters have one node.", nil),
 
 		{path: "points", about: "The scale axis: a list of points, or a mapping of lists whose cross product is taken, services outermost. " +
 			"A field that is left out is the population's.", defNote: "one point: the population", maxItems: MaxPoints},
 		{path: "points[]", about: "One point of the scale axis."},
 		services.as("points[].services", "Number of Services at this point.", nil),
 		endpoints.as("points[].endpoints", "Endpoints of each Service at this point.", nil),
+		placement.as("points[].placement", "Where endpoints are at this point.", nil),
 		{path: "points.services", about: "Numbers of Services, the outer axis.", maxItems: MaxPoints},
 		services.as("points.services[]", "", nil),
-		{path: "points.endpoints", about: "Numbers of endpoints of each Service, the inner axis.", maxItems: MaxPoints},
+		{path: "points.endpoints", about: "Numbers of endpoints of each Service, the next axis.", maxItems: MaxPoints},
 		endpoints.as("points.endpoints[]", "", nil),
+		{path: "points.placement", about: "Where endpoints are, the inner axis: with --cluster kind, both can be compared.", maxItems: MaxPoints},
+		placement.as("points.placement[]", "", nil),
 	}
 }
 
@@ -104,7 +111,9 @@ func trafficFields() []field {
 
 		{path: "churn", about: "A stream of changes to the population at a fixed rate. Used by the instrument programming."},
 		{path: "churn.kind", about: "What one change is. replace-endpoints replaces every endpoint of a Service by new ones, as a finished rolling update does. " +
-			"roll-pods replaces the real pod of a Service by a rolling update of its Deployment, in kind clusters.",
+			"The others change real pods, in kind clusters: roll-pods replaces the pod of a Service by a rolling update of its Deployment; " +
+			"delete-pods deletes it; scale-pods scales the Deployment to two pods and back; flip-readiness makes the pod not ready and ready again; " +
+			"drain-node evicts the pods of ten Services from their node (--workers 2).",
 			enum: names(ChurnKinds()), wrong: "is not a known kind of churn"},
 		field{max: MaxRate, above: true}.as("churn.rate", "Changes per second; may be a fraction.", nil),
 		duration.as("churn.duration", "How long changes are made.", nil),

@@ -16,7 +16,7 @@ type Overrides struct {
 	// gives way to the default for them.
 	Modes []Mode
 	// Points (--points) replaces the scale axis by these numbers of
-	// Services; every number of endpoints of the old axis is kept.
+	// Services; every number of endpoints and placement of the old axis is kept.
 	Points []int
 	// Blocks (--blocks) replaces the number of blocks.
 	Blocks *int
@@ -93,9 +93,12 @@ func (o Overrides) replaceAxis(old Points) Points {
 		if !slices.Contains(a.Endpoints, p.Endpoints) {
 			a.Endpoints = append(a.Endpoints, p.Endpoints)
 		}
+		if !slices.Contains(a.Placement, p.Placement) {
+			a.Placement = append(a.Placement, p.Placement)
+		}
 	}
 	var points Points
-	a.each(func(p Point, _, _ int) { points = append(points, p) })
+	a.each(func(p Point, _ map[string]int) { points = append(points, p) })
 	return points
 }
 

@@ -1,33 +1,59 @@
 package scenarios
 
-import "go.yaml.in/yaml/v4"
+import (
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+)
 
 // axes is the short form of Points: one list for each field of Point.
 type axes struct {
-	Services  []int `yaml:"services,omitempty"`
-	Endpoints []int `yaml:"endpoints,omitempty"`
+	Services  []int       `yaml:"services,omitempty"`
+	Endpoints []int       `yaml:"endpoints,omitempty"`
+	Placement []Placement `yaml:"placement,omitempty"`
+}
+
+// axis is one list of axes: how long it is, and how its values get into a point.
+type axis struct {
+	name string
+	size int
+	set  func(p *Point, i int)
+}
+
+// list returns the axes that have values, the outermost first.
+func (a axes) list() []axis {
+	all := []axis{
+		{"services", len(a.Services), func(p *Point, i int) { p.Services = a.Services[i] }},
+		{"endpoints", len(a.Endpoints), func(p *Point, i int) { p.Endpoints = a.Endpoints[i] }},
+		{"placement", len(a.Placement), func(p *Point, i int) { p.Placement = a.Placement[i] }},
+	}
+	return slices.DeleteFunc(all, func(x axis) bool { return x.size == 0 })
 }
 
 // size is the number of points of the cross product. A field without a list
 // is the population's at every point.
-func (a axes) size() int { return max(1, len(a.Services)) * max(1, len(a.Endpoints)) }
+func (a axes) size() int {
+	n := 1
+	for _, x := range a.list() {
+		n *= x.size
+	}
+	return n
+}
 
-// each calls f for every point of the cross product, services outermost,
-// with the indices of its values in the two lists; -1 for a missing list.
-func (a axes) each(f func(p Point, service, endpoint int)) {
-	services, endpoints := a.Services, a.Endpoints
-	for i := range max(1, len(services)) {
-		for j := range max(1, len(endpoints)) {
-			var p Point
-			service, endpoint := -1, -1
-			if len(services) > 0 {
-				p.Services, service = services[i], i
-			}
-			if len(endpoints) > 0 {
-				p.Endpoints, endpoint = endpoints[j], j
-			}
-			f(p, service, endpoint)
+// each calls f for every point of the cross product, the outermost axis first,
+// with the index that each axis with a list has in it.
+func (a axes) each(f func(p Point, at map[string]int)) {
+	list := a.list()
+	for n := range a.size() {
+		var p Point
+		at := map[string]int{}
+		for _, x := range slices.Backward(list) {
+			at[x.name] = n % x.size
+			x.set(&p, n%x.size)
+			n /= x.size
 		}
+		f(p, at)
 	}
 }
 
@@ -63,7 +89,24 @@ func (s *Scenario) at(p Point) Point {
 	population.setDefaults()
 	setDefault(&p.Services, population.Services)
 	setDefault(&p.Endpoints, population.Endpoints)
+	setDefault(&p.Placement, population.Placement)
 	return p
+}
+
+// At is the scenario as it is at one of its points.
+func (s *Scenario) At(p Point) *Scenario {
+	at := *s
+	at.Population.Placement = s.at(p).Placement
+	return &at
+}
+
+// String writes a point for messages: "100 Services x 2 endpoints, same-node".
+func (p Point) String() string {
+	text := fmt.Sprintf("%d Services x %d endpoints", p.Services, p.Endpoints)
+	if p.Placement != "" {
+		text += ", " + string(p.Placement)
+	}
+	return text
 }
 
 // ResolvedPoints returns the scale axis with every field filled: from the

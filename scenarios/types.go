@@ -95,18 +95,32 @@ type Population struct {
 	Protocol Protocol `yaml:"protocol,omitempty" json:"protocol,omitempty"`
 	// Type is the type of every Service.
 	Type ServiceType `yaml:"type,omitempty" json:"type,omitempty"`
+	// Placement is where endpoints are; empty leaves it to the cluster.
+	Placement Placement `yaml:"placement,omitempty" json:"placement,omitempty"`
 }
+
+// Placement says where endpoints are, seen from the client.
+type Placement string
+
+// The placements.
+const (
+	// SameNode has them on the node of the client.
+	SameNode Placement = "same-node"
+	// CrossNode has them on another node.
+	CrossNode Placement = "cross-node"
+)
 
 // Point is one position on the scale axis. A zero field takes the value of
 // the scenario's population.
 type Point struct {
-	Services  int `yaml:"services,omitempty" json:"services,omitempty"`
-	Endpoints int `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
+	Services  int       `yaml:"services,omitempty" json:"services,omitempty"`
+	Endpoints int       `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
+	Placement Placement `yaml:"placement,omitempty" json:"placement,omitempty"`
 }
 
 // Points is the scale axis: in YAML either a list of points, or a mapping
-// of lists (services, endpoints) whose cross product is taken in the order
-// written, services outermost.
+// of lists (services, endpoints, placement) whose cross product is taken in the
+// order written, services outermost and placement innermost.
 type Points []Point
 
 // Traffic is the load during the measurement.
@@ -158,14 +172,35 @@ type ChurnKind string
 // pods go on answering until the change has settled.
 const ReplaceEndpoints ChurnKind = "replace-endpoints"
 
-// RollPods replaces the pod behind a Service by a new one, by a rolling update of
-// its Deployment. The Services are additional to the population, and their pods
-// real ones, which not every provider has.
-const RollPods ChurnKind = "roll-pods"
+// The kinds of changes to real pods, which not every provider has. Their Services
+// are additional to the population.
+const (
+	// RollPods replaces the pod behind a Service by a new one, by a rolling
+	// update of its Deployment: the new pod is ready before the old one is told
+	// to end.
+	RollPods ChurnKind = "roll-pods"
+	// DeletePods deletes the pod behind a Service, whose Deployment makes
+	// another.
+	DeletePods ChurnKind = "delete-pods"
+	// ScalePods scales a Deployment to two pods and back to one, in turns.
+	ScalePods ChurnKind = "scale-pods"
+	// FlipReadiness makes the pod behind a Service not ready and ready again, in
+	// turns.
+	FlipReadiness ChurnKind = "flip-readiness"
+	// DrainNode evicts the pods of ten Services from their node at once.
+	DrainNode ChurnKind = "drain-node"
+)
 
-// NeedsPods reports whether the scenario can be measured only where pods run.
-func (s *Scenario) NeedsPods() bool {
-	return s.Churn != nil && s.Churn.Kind == RollPods && s.Measures(Programming)
+// PodNodes is how many nodes that run pods the scenario needs beside that of the
+// client: none if it can be measured without pods.
+func (s *Scenario) PodNodes() int {
+	switch {
+	case s.Churn == nil || s.Churn.Kind == ReplaceEndpoints || !s.Measures(Programming):
+		return 0
+	case s.Churn.Kind == DrainNode:
+		return 2
+	}
+	return 1
 }
 
 // Churn is an open-loop stream of changes to the population.

@@ -3,215 +3,213 @@ package kind
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"svcbench/clusters/crd"
 	"svcbench/clusters/modes"
-	"svcbench/internal/nodeimage"
+	"svcbench/internal/chart"
+	"svcbench/internal/failure"
 )
 
-// Cilium is the cilium-agent that kind clusters run: the component of local
-// clusters in an image of our own, as its releases cannot be pulled everywhere.
+// Cilium is what kind clusters run in mode ebpf.
 type Cilium struct {
-	// Image is the image with the agent and its compiler.
-	Image nodeimage.Image
-	// Assets is the folder of the component on this machine.
-	Assets string
+	// Chart is the folder of its Helm chart, CRDs that of the definitions of its
+	// API types.
+	Chart, CRDs string
+	// Image is the name of the agent's image, and Archive a file that has it.
+	Image, Archive string
 	// Version is the agent's.
 	Version string
 }
 
-// launch is what a pod of the agent is told.
-type launch struct {
-	// Dir is the folder of the agent's files.
-	Dir     string
-	Path    string
-	Program modes.Program
+// cilium is Cilium's agent as its Helm chart deploys it, with the flags of local
+// clusters.
+type cilium struct{ cluster *cluster }
+
+var _ deployment = cilium{}
+
+// configure does nothing: the flags depend on what there is then.
+func (c cilium) configure(context.Context) (modes.Program, error) { return modes.Program{}, nil }
+
+// ciliumConfig is the name of the ConfigMap with the agent's flags.
+const ciliumConfig = "cilium-config"
+
+// deploy makes what the chart makes of an agent, and brings its image to the node.
+// There is no operator: svcbench defines the API types that the agent waits for.
+func (c cilium) deploy(ctx context.Context, _ modes.Program) (modes.Program, error) {
+	flags := modes.CiliumFlags(modes.Settings{
+		Pods: clusterRange, ClientLink: c.cluster.network.ClientLink, BackendLink: c.cluster.network.BackendLink,
+		Size: c.cluster.config.Size, Settings: c.cluster.config.Settings,
+	})
+	program := modes.Program{Metrics: modes.CiliumMetrics}
+	if _, err := crd.Establish(ctx, c.cluster.api.Discovery().RESTClient(), modes.CiliumDefinitions(c.cluster.cilium.CRDs)); err != nil {
+		return program, err
+	}
+	if err := c.cluster.loadInto(ctx, c.cluster.home().name, c.cluster.cilium.Archive); err != nil {
+		return program, err
+	}
+	if err := c.makeCgroup(ctx); err != nil {
+		return program, err
+	}
+	manifest, err := c.render(ctx)
+	if err != nil {
+		return program, fmt.Errorf("render the chart of Cilium: %w", err)
+	}
+	do := edits{"DaemonSet": adaptCilium, "ConfigMap": func(object []byte) ([]byte, error) {
+		object, config, err := overlay(object, flags)
+		program.Config += config
+		return object, err
+	}}
+	if err := c.cluster.apply(ctx, manifest, do); err != nil {
+		return program, fmt.Errorf("make what the chart of Cilium says: %w", err)
+	}
+	if program.Config == "" {
+		return program, fmt.Errorf("the chart of Cilium makes no ConfigMap %s", ciliumConfig)
+	}
+	return program, nil
 }
 
-// launchVariable holds a launch.
-const launchVariable = "SVCBENCH_LAUNCH"
-
-// agentDir is where an agent has its files in its pod, agentKubeconfig the file on
-// a node by which it finds the API server.
+// A cgroup in which nobody is, on the client's node. The agent translates addresses
+// for processes in the cgroup that it is given; what is measured are packets.
 const (
-	agentDir        = "/svcbench"
-	agentKubeconfig = "/etc/kubernetes/svcbench.conf"
+	cgroupHierarchy = "/run/svcbench/cgroup2"
+	ciliumCgroup    = cgroupHierarchy + "/svcbench-empty"
 )
 
-// become replaces this process by the agent.
-func (l launch) become() error {
-	// Of a variable that is there twice, some programs see the first.
-	env := map[string]string{}
-	for _, set := range append(os.Environ(), l.Program.Env...) {
-		if name, value, ok := strings.Cut(set, "="); ok && name != launchVariable {
-			env[name] = value
-		}
-	}
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		all = append(all, name+"="+env[name])
-	}
-	if err := unix.Exec(l.Path, append([]string{filepath.Base(l.Path)}, l.Program.Args...), all); err != nil {
-		return fmt.Errorf("execute %s: %w", l.Path, err)
-	}
-	return nil
-}
-
-// Launch does in a pod what the launch in the environment asks for: it makes
-// files and mounts and then becomes the agent. It returns only with an error.
-func Launch() error {
-	var l launch
-	if err := json.Unmarshal([]byte(os.Getenv(launchVariable)), &l); err != nil {
-		return fmt.Errorf("read what to launch: %w", err)
-	}
-	if err := l.furnish(); err != nil {
-		return err
-	}
-	return l.become()
-}
-
-// furnish makes the files and mounts of the program.
-func (l launch) furnish() error {
-	if err := os.MkdirAll(l.Dir, 0o755); err != nil {
-		return err
-	}
-	for name, text := range l.Program.Files {
-		if err := os.WriteFile(filepath.Join(l.Dir, name), text, 0o600); err != nil {
+func (c cilium) makeCgroup(ctx context.Context) error {
+	home := c.cluster.home()
+	for _, command := range [][]string{
+		{"mkdir", "--parents", cgroupHierarchy},
+		{"mount", "-t", "cgroup2", "cgroup2", cgroupHierarchy},
+		{"mkdir", ciliumCgroup},
+	} {
+		if _, err := home.Run(ctx, nil, command[0], command[1:]...); err != nil {
 			return err
 		}
 	}
-	for from, name := range l.Program.Copies {
-		if err := os.CopyFS(filepath.Join(l.Dir, name), os.DirFS(from)); err != nil {
-			return fmt.Errorf("copy %s: %w", from, err)
-		}
-	}
-	// A cgroup in which nobody is, below that of the pod.
-	hierarchy := modes.Mount{Type: "cgroup2", Source: "cgroup2", Target: agentHierarchy}
-	if err := hierarchy.Make(); err != nil {
-		return fmt.Errorf("mount %s: %w", hierarchy.Target, err)
-	}
-	if err := os.Mkdir(agentCgroup, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	for _, m := range l.Program.Mounts {
-		if err := m.Make(); err != nil {
-			return fmt.Errorf("mount %s: %w", m.Target, err)
-		}
-	}
 	return nil
 }
 
-// The cgroup of the agent in its pod.
-const (
-	agentHierarchy = "/svcbench-cgroup2"
-	agentCgroup    = agentHierarchy + "/empty"
-)
-
-// makeCilium writes the agent's configuration, that of local clusters.
-func (c *cluster) makeCilium(ctx context.Context) (err error) {
-	c.proxy.program, err = c.mode.Program(ctx, c.home(), modes.Settings{
-		Kubeconfig: agentKubeconfig, Node: c.home().name, Pods: clusterRange,
-		ClientLink: c.network.ClientLink, BackendLink: c.network.BackendLink,
-		Dir: agentDir, Assets: nodeimage.CiliumAssets, Cgroup: agentCgroup, Clang: nodeimage.CiliumClang,
-		Size: c.config.Size, Settings: c.config.Settings,
-	})
+// render renders the chart.
+func (c cilium) render(ctx context.Context) ([]byte, error) {
+	control, err := c.cluster.api.CoreV1().Nodes().Get(ctx, c.cluster.control().name, metav1.GetOptions{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var files []string
-	for _, file := range c.proxy.program.Definitions {
-		rel, err := filepath.Rel(nodeimage.CiliumAssets, file)
+	version, err := c.cluster.api.Discovery().ServerVersion()
+	if err != nil {
+		return nil, err
+	}
+	return chart.Render(ctx, c.cluster.cilium.Chart, version.GitVersion, ciliumValues(c.cluster.cilium.Image, internalIP(*control)))
+}
+
+// ciliumValues are the values of the chart for an image, and an API server at an
+// address. What only decides flags is not said here: see overlay.
+func ciliumValues(image, server string) map[string]any {
+	off := map[string]any{"enabled": false}
+	return map[string]any{
+		"image": map[string]any{"override": image, "pullPolicy": string(corev1.PullNever)},
+		// Without kube-proxy no Service leads to the API server.
+		"k8sServiceHost": server, "k8sServicePort": apiPort,
+		"kubeProxyReplacement": "true",
+		"daemon":               map[string]any{"configSources": "config-map:" + ciliumConfig},
+		"operator":             off, "envoy": off, "hubble": off, "sysctlfix": off,
+		// Pods are connected by svcbench, with every proxy alike.
+		"cni":          map[string]any{"install": false},
+		"cgroup":       map[string]any{"autoMount": off, "hostRoot": ciliumCgroup},
+		"nodeSelector": map[string]any{proxyLabel: "yes"},
+		"resources":    map[string]any{"requests": map[string]any{"cpu": proxyShare}},
+	}
+}
+
+// apiPort is where kubeadm lets the API server listen.
+const apiPort = 6443
+
+// ciliumFiles is where the agent finds a file for each flag.
+const ciliumFiles = "/tmp/cilium/config-map"
+
+// verify reads what the agent was given where the agent reads it.
+func (c cilium) verify(_ context.Context, p *proxy) error {
+	for flag := range strings.Lines(p.program.Config) {
+		name, want := splitFlag(strings.TrimSuffix(flag, "\n"))
+		got, err := os.ReadFile(filepath.Join(p.machine.root(p.current()), ciliumFiles, name))
 		if err != nil {
-			return err
+			return fmt.Errorf("read the configuration of cilium-agent: %w", err)
 		}
-		files = append(files, filepath.Join(c.cilium.Assets, rel))
+		if string(got) != want {
+			return failure.New(failure.Invalid, fmt.Errorf("cilium-agent does not run as it was configured: %s is %q instead of %q", name, got, want), "")
+		}
 	}
-	if _, err := crd.Establish(ctx, c.api.Discovery().RESTClient(), files); err != nil {
-		return err
-	}
-	inside, err := c.kind.KubeConfig(c.name, true)
-	if err != nil {
-		return err
-	}
-	if _, err := c.home().Run(ctx, []byte(inside), "dd", "status=none", "of="+agentKubeconfig); err != nil {
-		return err
-	}
-	return c.loadInto(ctx, c.home().name, c.cilium.Image.Path)
+	return nil
 }
 
-// startCilium runs the agent at the client's node. The others forward packets to
-// pods and see none for a Service.
-func (p *proxy) startCilium(ctx context.Context) error {
-	c := p.cluster
-	told, err := json.Marshal(launch{Dir: agentDir, Path: nodeimage.CiliumAgent, Program: p.program})
-	if err != nil {
-		return err
-	}
-	_, err = c.api.CoreV1().Pods(namespace).Create(ctx, ciliumPod(c.home().name, c.cilium.Image.Ref, string(told)), metav1.CreateOptions{})
-	return err
+// splitFlag splits "--name=value".
+func splitFlag(flag string) (name, value string) {
+	name, value, _ = strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+	return name, value
 }
 
-// stopCilium ends the agent, and returns when its pod is gone, so that it can be
-// started again; what it programmed stays.
-func (p *proxy) stopCilium(ctx context.Context) error {
-	pods := p.cluster.api.CoreV1().Pods(namespace)
-	if err := pods.Delete(ctx, ciliumName, metav1.DeleteOptions{}); err != nil {
-		return err
+// overlay puts flags into the ConfigMap of the agent, over what the chart says, and
+// returns all that the agent gets then, as flags. Another ConfigMap stays as it is.
+func overlay(object []byte, flags []string) (changed []byte, config string, err error) {
+	var m corev1.ConfigMap
+	if err := json.Unmarshal(object, &m); err != nil || m.Name != ciliumConfig {
+		return object, "", err
 	}
-	return poll(ctx, "the pod of cilium-agent to be gone", func(ctx context.Context) (bool, error) {
-		_, err := pods.Get(ctx, ciliumName, metav1.GetOptions{})
-		return apierrors.IsNotFound(err), err
-	})
+	for _, flag := range flags {
+		name, value := splitFlag(flag)
+		m.Data[name] = value
+	}
+	var all strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(m.Data)) {
+		fmt.Fprintf(&all, "--%s=%s\n", name, m.Data[name])
+	}
+	changed, err = json.Marshal(m)
+	return changed, all.String(), err
 }
 
-// ciliumName is the name of the agent's pod.
-const ciliumName = "cilium"
-
-// ciliumPod is the agent's pod: privileged and in the node's network, as Cilium's
-// own is.
-func ciliumPod(node, image, told string) *corev1.Pod {
-	yes, file, grace := true, corev1.HostPathFile, int64(1)
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: ciliumName, Labels: map[string]string{"app": ciliumName}},
-		Spec: corev1.PodSpec{
-			NodeName: node, HostNetwork: true, RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &grace,
-			Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
-			Containers: []corev1.Container{{
-				Name: "agent", Image: image, ImagePullPolicy: corev1.PullNever, Command: []string{"/svcbench-host", "launch"},
-				Resources:       requested(proxyShare),
-				Env:             []corev1.EnvVar{{Name: launchVariable, Value: told}},
-				SecurityContext: &corev1.SecurityContext{Privileged: &yes},
-				VolumeMounts: []corev1.VolumeMount{
-					{Name: "kubeconfig", MountPath: agentKubeconfig, ReadOnly: true},
-					{Name: "svcbench", MountPath: "/svcbench-host", ReadOnly: true},
-				},
-			}},
-			Volumes: []corev1.Volume{
-				{Name: "kubeconfig", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: agentKubeconfig, Type: &file}}},
-				{Name: "svcbench", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: agentPath, Type: &file}}},
-			},
-		},
+// adaptCilium changes the DaemonSet of the agent.
+func adaptCilium(object []byte) ([]byte, error) {
+	var set appsv1.DaemonSet
+	if err := json.Unmarshal(object, &set); err != nil {
+		return nil, err
 	}
+	yes := true
+	pod := &set.Spec.Template.Spec
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for i := range containers {
+			// The chart asks for capabilities by name, of which not every
+			// machine grants all; this asks for those that there are.
+			containers[i].SecurityContext = &corev1.SecurityContext{Privileged: &yes}
+			for j, m := range containers[i].VolumeMounts {
+				// It sets two sysctls of the whole machine, and shrugs when it
+				// may not.
+				if m.Name == "host-proc-sys-kernel" {
+					containers[i].VolumeMounts[j].ReadOnly = true
+				}
+			}
+		}
+	}
+	return json.Marshal(set)
 }
 
-// ciliumNode is the client's node with the files that the agent sees.
+// seen is the client's node with the files that the agent sees.
+func (c cilium) seen(root string) modes.Node { return ciliumNode{c.cluster.home(), root} }
+
 type ciliumNode struct {
 	node
 	root string // of the agent's container, on this machine
 }
 
-// Path is where this process finds a file of the agent.
-func (n ciliumNode) Path(name string) string { return filepath.Join(n.root, agentDir, name) }
+// Path is where this process finds a file of the agent: its BPF maps are below
+// /sys/fs, as on every node.
+func (n ciliumNode) Path(name string) string { return filepath.Join(n.root, "/sys/fs", name) }

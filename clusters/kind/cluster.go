@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,8 +14,10 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"svcbench/clusters"
+	"svcbench/clusters/life"
 	"svcbench/clusters/modes"
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
@@ -48,14 +49,7 @@ type cluster struct {
 	backends *backend.Backend
 	proxy    *proxy
 
-	died chan struct{} // closed when a part has ended by itself
-	over chan struct{} // closed by Close
-
-	mu       sync.Mutex
-	closing  bool
-	closed   bool
-	expected bool // that the proxy ends
-	err      error
+	*life.Life
 }
 
 var (
@@ -63,27 +57,22 @@ var (
 	_ clusters.Forgetful = (*cluster)(nil)
 )
 
-// step is a part of bringing up a cluster.
-type step struct {
-	what string
-	do   func(context.Context) error
-}
-
 // steps lead to pods that answer, and a proxy that can be started.
-func (c *cluster) steps() []step {
-	return []step{
-		{"create nodes", c.createNodes},
-		{"connect to API server", c.connect},
-		{"compare clocks", c.compareClocks},
-		{"connect pods", c.connectPods},
-		{"load agents", c.loadAgents},
-		{"wait for nodes", c.awaitNodes},
-		{"start pods", c.startPods},
-		{"route to pods", c.routePods},
-		{"look at network", c.lookAtNetwork},
-		{"start backends", c.startBackends},
-		{"verify pods by traffic", c.verifyPods},
-		{"prepare proxy", c.prepareProxy},
+func (c *cluster) steps() []life.Step {
+	return []life.Step{
+		{What: "configure proxy", Do: c.configureProxy},
+		{What: "create nodes", Do: c.createNodes},
+		{What: "connect to API server", Do: c.connect},
+		{What: "compare clocks", Do: c.compareClocks},
+		{What: "connect pods", Do: c.connectPods},
+		{What: "load agents", Do: c.loadAgents},
+		{What: "wait for nodes", Do: c.awaitNodes},
+		{What: "start pods", Do: c.startPods},
+		{What: "route to pods", Do: c.routePods},
+		{What: "look at network", Do: c.lookAtNetwork},
+		{What: "start backends", Do: c.startBackends},
+		{What: "verify pods by traffic", Do: c.verifyPods},
+		{What: "deploy proxy", Do: c.deployProxy},
 	}
 }
 
@@ -112,6 +101,9 @@ func (c *cluster) createNodes(ctx context.Context) error {
 	for {
 		select {
 		case err := <-created:
+			if failed := kindexec.RunErrorForError(err); failed != nil {
+				c.journal.note("%s", failed.Output)
+			}
 			remembered := c.rememberNetwork(ctx, before)
 			if ctx.Err() != nil {
 				return errors.Join(context.Cause(ctx), remembered)
@@ -161,16 +153,14 @@ func (c *cluster) keepLogs(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, logPatience)
 	defer cancel()
-	for label, in := range map[string]string{"k8s-app=kube-proxy": metav1.NamespaceSystem, "app=" + ciliumName: namespace} {
-		pods := c.api.CoreV1().Pods(in)
-		list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: label})
-		if err != nil {
-			continue
-		}
-		for _, p := range list.Items {
-			if text, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(ctx); err == nil {
-				_ = os.WriteFile(filepath.Join(c.config.LogDir, c.mode.Binary()+".log"), text, 0o644)
-			}
+	pods := c.api.CoreV1().Pods(metav1.NamespaceSystem)
+	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: "k8s-app in (kube-proxy, cilium)"})
+	if err != nil {
+		return
+	}
+	for _, p := range list.Items {
+		if text, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{}).DoRaw(ctx); err == nil {
+			_ = os.WriteFile(filepath.Join(c.config.LogDir, c.mode.Binary()+".log"), text, 0o644)
 		}
 	}
 }
@@ -216,50 +206,15 @@ func (c *cluster) lookAtNetwork(ctx context.Context) (err error) {
 	return err
 }
 
-// startBackends starts what answers on every pod IP. Once it has started it
-// lives as long as the cluster, not as the context of Start.
+// startBackends starts what answers on every pod IP.
 func (c *cluster) startBackends(ctx context.Context) (err error) {
-	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	started := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
-	defer started()
-	c.backends, err = backend.Start(life, c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
-	if err != nil {
-		return err
-	}
-	go c.watch(c.backends.Gone(), c.backends.Err, "the backends")
-	return nil
+	c.backends, err = c.StartBackends(ctx, c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
+	return err
 }
 
 // verifyPods makes sure that pods at both ends of the range answer the client.
 func (c *cluster) verifyPods(ctx context.Context) error {
 	return verify.Ends(ctx, c.Place(clusters.AtClient), podRange, backend.Spec{Ports: c.config.Ports}.First())
-}
-
-// watch makes the cluster die with one of its parts.
-func (c *cluster) watch(done <-chan struct{}, why func() error, name string) {
-	select {
-	case <-done:
-	case <-c.over:
-		return
-	}
-	err := why()
-	if err == nil {
-		err = fmt.Errorf("%s ended by itself", name)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closing || c.expected || c.err != nil {
-		return
-	}
-	c.err = err
-	close(c.died)
-}
-
-// expect makes the next end of a part no failure.
-func (c *cluster) expect() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.expected = true
 }
 
 // API returns a client of the API server.
@@ -293,27 +248,12 @@ func (c *cluster) Forget() error {
 	return err
 }
 
-// Died is closed when the cluster has lost one of its parts.
-func (c *cluster) Died() <-chan struct{} { return c.died }
-
-// Err says which part ended by itself, and why.
-func (c *cluster) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
-
 // Close removes the nodes, and the network that kind has made for them if nobody
 // else has come to need it.
 func (c *cluster) Close(ctx context.Context) error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	if !c.End() {
 		return nil
 	}
-	c.closing, c.closed = true, true
-	close(c.over)
-	c.mu.Unlock()
 	if c.backends != nil {
 		_ = c.backends.Close() // how it ends does not matter any more
 	}

@@ -15,9 +15,9 @@ import (
 	"svcbench/scenarios"
 )
 
-// verifyConfig makes sure that kube-proxy runs with the configuration that it was
-// meant to have: kind says nothing of patches that had no effect.
-func (p *proxy) verifyConfig(ctx context.Context) error {
+// verify makes sure that kube-proxy runs with the configuration that it was meant
+// to have: kind says nothing of patches that had no effect.
+func (k kubeProxy) verify(ctx context.Context, p *proxy) error {
 	text, err := p.get(ctx, "/configz")
 	if err != nil {
 		return fmt.Errorf("ask kube-proxy for its configuration: %w", err)
@@ -36,7 +36,7 @@ func (p *proxy) verifyConfig(ctx context.Context) error {
 	}
 	// It forgets what is said of other modes.
 	for _, mode := range scenarios.Modes() {
-		if mode != p.cluster.config.Mode {
+		if mode != k.cluster.config.Mode {
 			delete(meant, string(mode))
 		}
 	}

@@ -41,7 +41,9 @@ func definition(mode scenarios.Mode, proxyConfig string, workers int) (*v1alpha4
 		{
 			"kind":       "InitConfiguration",
 			"skipPhases": []string{"preflight", phaseCoreDNS, phaseProxy},
+			"timeouts":   waits(),
 		},
+		{"kind": "JoinConfiguration", "timeouts": waits()},
 		{
 			// What is written is gone with the cluster: etcd need not wait for
 			// the disk, as it does not in local clusters.
@@ -76,6 +78,16 @@ func definition(mode scenarios.Mode, proxyConfig string, workers int) (*v1alpha4
 		c.Nodes = append(c.Nodes, v1alpha4.Node{Role: v1alpha4.WorkerRole})
 	}
 	return c, nil
+}
+
+// waits is how long kubeadm waits for anything. Its own defaults are for machines
+// that do nothing else; a node in a virtual machine without KVM takes minutes.
+func waits() map[string]string {
+	all := map[string]string{}
+	for _, of := range []string{"controlPlaneComponentHealthCheck", "kubeletHealthCheck", "kubernetesAPICall", "etcdAPICall", "tlsBootstrap", "discovery"} {
+		all[of] = "10m0s"
+	}
+	return all
 }
 
 // The phases of "kubeadm init" that it is told to skip.

@@ -39,11 +39,28 @@ func (e engine) option() kindcluster.ProviderOption {
 	}
 }
 
-// Engine returns the name of the container engine that answers here. It starts
-// none.
-func Engine(ctx context.Context) (string, error) {
+// Setup is what is known of a container engine.
+type Setup struct {
+	// Engine is its name.
+	Engine string
+	// Runtime is the name of what it starts containers with, and Root the folder of
+	// its data; empty where it does not say.
+	Runtime, Root string
+}
+
+// Examine looks for the container engine that answers here. It starts none.
+func Examine(ctx context.Context) (Setup, error) {
 	e, err := findEngine(ctx)
-	return e.name, err
+	s := Setup{Engine: e.name}
+	if err != nil || s.Engine != "docker" {
+		return s, err
+	}
+	out, err := e.run(ctx, "info", "--format={{.DefaultRuntime}} {{.DockerRootDir}}")
+	if err != nil {
+		return s, err
+	}
+	s.Runtime, s.Root, _ = strings.Cut(strings.TrimSpace(string(out)), " ")
+	return s, nil
 }
 
 // findEngine returns the first engine that answers, or the one that the

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/internal/agent/verify"
+	"svcbench/internal/components"
 	"svcbench/internal/nodeimage"
 	"svcbench/scenarios"
 )
@@ -67,7 +69,42 @@ func inventory(t *testing.T, e engine) string {
 	return all
 }
 
+// testCilium returns an image of Cilium that was assembled here, with its chart.
+func testCilium(t *testing.T) *Cilium {
+	dir, err := components.DefaultDir()
+	if err != nil {
+		t.Skipf("no Cilium here: %v", err)
+	}
+	all, err := components.NewStore(dir).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "images", "cilium-*.tar"))
+	if err != nil || len(found) == 0 {
+		t.Skipf("no image of Cilium here (`svcbench components node-image`): %v", err)
+	}
+	tag := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), "cilium-"), ".tar")
+	for _, s := range all {
+		if s.Name == components.CiliumChart && s.State == components.Ready {
+			return &Cilium{
+				Chart: components.Beside(s.Path, components.Chart), CRDs: components.Beside(s.Path, components.CRDs),
+				Image: "svcbench/cilium:" + tag, Archive: found[0], Version: s.Version,
+			}
+		}
+	}
+	t.Skip("no chart of Cilium here (`svcbench components node-image`)")
+	return nil
+}
+
 func TestCluster(t *testing.T) {
+	testEngine(t)
+	t.Run("nftables", func(t *testing.T) { testCluster(t, scenarios.NFTables, nil) })
+	t.Run("ebpf", func(t *testing.T) { testCluster(t, scenarios.EBPF, testCilium(t)) })
+}
+
+// testCluster brings up a cluster, uses it and removes it, and finds the engine as
+// it was.
+func testCluster(t *testing.T, mode scenarios.Mode, cilium *Cilium) {
 	e, image := testEngine(t)
 	before := inventory(t, e)
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "nobody-writes-this"))
@@ -76,11 +113,11 @@ func TestCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := New(Options{Image: image, Workers: 1, Agent: agent, Agents: agents})
+	p := New(Options{Image: image, Workers: 1, Agent: agent, Agents: agents, Cilium: cilium})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	c, err := p.Start(ctx, clusters.Config{
-		Name: "test", Mode: scenarios.NFTables, Settings: scenarios.Settings{Proxy: scenarios.Proxy{Verbosity: 2}},
+		Name: "test", Mode: mode, Settings: scenarios.Settings{Proxy: scenarios.Proxy{Verbosity: 2}},
 		Size: clusters.Size{ClusterIPs: 20, Endpoints: 40}, Ports: []uint16{8080}, LogDir: t.TempDir(),
 	})
 	if err != nil {
@@ -124,6 +161,13 @@ func testServices(ctx context.Context, t *testing.T, c clusters.Cluster) {
 	}
 	if syncs, err := c.Proxy().Syncs(ctx); err != nil || syncs.Count == 0 {
 		t.Errorf("syncs %+v, %v", syncs, err)
+	}
+	// The end of the proxy is no death of the cluster, and it can be started again.
+	if err := c.Proxy().Stop(ctx); err != nil || c.Err() != nil {
+		t.Errorf("stop: %v; the cluster died: %v", err, c.Err())
+	}
+	if _, err := c.Proxy().Start(ctx); err != nil {
+		t.Error(err)
 	}
 }
 

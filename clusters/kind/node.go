@@ -42,8 +42,17 @@ func (n node) Run(ctx context.Context, stdin []byte, program string, args ...str
 		return out.Bytes(), nil
 	case ctx.Err() != nil:
 		return out.Bytes(), fmt.Errorf("run %s in %s: %w", program, n.name, context.Cause(ctx))
+	case isMissing(err, errOut.Bytes()):
+		return nil, fmt.Errorf("run %s in %s: %w: %s", program, n.name, exec.ErrNotFound, firstLine(errOut.Bytes()))
 	}
 	return out.Bytes(), fmt.Errorf("run %s %s in %s: %w: %s", program, strings.Join(args, " "), n.name, err, bytes.TrimSpace(errOut.Bytes()))
+}
+
+// isMissing reports whether a container engine says that the container has no such
+// program: in words, whatever its status, or by that which shells use.
+func isMissing(err error, said []byte) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && (exit.ExitCode() == 127 || bytes.Contains(said, []byte("executable file not found")))
 }
 
 // Path is for proxies with files that svcbench reads; kube-proxy has none.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"svcbench/clusters"
+	"svcbench/scenarios"
 )
 
 // namespace holds the pods of svcbench.
@@ -57,15 +58,17 @@ func (c *cluster) startPods(ctx context.Context) error {
 	return nil
 }
 
-// placePods says on which nodes the pods are. The proxy under test is that of the
+// placePods says on which nodes the pods are: on two, if there are two and nothing
+// else is asked for. The proxy under test is that of the
 // client's node.
 func (c *cluster) placePods() {
-	client, backend := c.name+"-control-plane", c.name+"-control-plane"
-	if c.workers > 0 {
-		client = c.name + "-worker"
-	}
+	names := c.nodeNames()
+	client, backend := names[min(1, c.workers)], names[0]
 	if c.workers > 1 {
-		backend = c.name + "-worker2"
+		backend = names[2]
+	}
+	if c.config.Placement == scenarios.SameNode {
+		backend = client
 	}
 	c.pods = map[clusters.At]pod{
 		clusters.AtClient:  {name: "client", node: client},
@@ -75,13 +78,43 @@ func (c *cluster) placePods() {
 
 var _ clusters.Podded = (*cluster)(nil)
 
+// PodNodes are the node of the backends and all others but that of the client, the
+// control plane's last: it has more to do than to run pods.
+func (c *cluster) PodNodes() []string {
+	nodes := []string{c.pods[clusters.AtBackend].node}
+	names := c.nodeNames()
+	for _, name := range append(names[1:], names[0]) {
+		if name != nodes[0] && name != c.home().name {
+			nodes = append(nodes, name)
+		}
+	}
+	return nodes
+}
+
+// nodeNames are the names that kind gives to nodes, that of the control plane
+// first.
+func (c *cluster) nodeNames() []string {
+	names := []string{c.control().name}
+	for i := range c.workers {
+		name := c.name + "-worker"
+		if i > 0 {
+			name += strconv.Itoa(i + 1)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // Pod is a pod that answers by itself. As pods should, it goes on answering for a
 // moment after it is told to end: until proxies have heard of it.
-func (c *cluster) Pod(port uint16) corev1.PodSpec {
+func (c *cluster) Pod(port uint16, nodes ...string) corev1.PodSpec {
 	grace, token := int64(5), false
+	where := corev1.NodeSelectorRequirement{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: nodes}
 	return corev1.PodSpec{
-		NodeSelector:                  map[string]string{"kubernetes.io/hostname": c.pods[clusters.AtBackend].node},
-		Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{where}}},
+		}}},
+		Tolerations:                   []corev1.Toleration{{Key: "node-role.kubernetes.io/control-plane", Operator: corev1.TolerationOpExists}},
 		TerminationGracePeriodSeconds: &grace, AutomountServiceAccountToken: &token,
 		Containers: []corev1.Container{{
 			Name: "backend", Image: c.agents.Ref, ImagePullPolicy: corev1.PullNever, Resources: requested("50m"),

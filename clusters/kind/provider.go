@@ -16,7 +16,9 @@ import (
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"svcbench/clusters"
+	"svcbench/clusters/life"
 	"svcbench/clusters/modes"
+	"svcbench/internal/failure"
 	"svcbench/internal/nodeimage"
 	"svcbench/scenarios"
 )
@@ -73,7 +75,7 @@ func (p *Provider) Versions(ctx context.Context) (map[string]string, error) {
 		versions[what] = strings.TrimSpace(string(out))
 	}
 	if c := p.options.Cilium; c != nil {
-		versions["cilium-agent"] = c.Version
+		versions["cilium-agent"], versions["cilium image"] = c.Version, c.Image
 	}
 	return versions, nil
 }
@@ -81,7 +83,7 @@ func (p *Provider) Versions(ctx context.Context) (map[string]string, error) {
 // Facts describes what decides results here.
 func (p *Provider) Facts() map[string]string {
 	return map[string]string{
-		"network":      fmt.Sprintf("1 control-plane and %d worker nodes in containers, joined by a bridge; client and backends are pods on different nodes where there are two; the proxy under test runs on the client's node alone", p.options.Workers),
+		"network":      fmt.Sprintf("1 control-plane and %d worker nodes in containers, joined by a bridge; client and backends are pods on different nodes, unless there is one or the scenario places them on the same; the proxy under test runs on the client's node alone", p.options.Workers),
 		"endpoints":    "every pod IP is answered by one pod (AnyIP)",
 		"client":       "a pod by its address: kube-proxy does not masquerade its traffic to cluster IPs (detectLocalMode ClusterCIDR)",
 		"etcd":         "does not wait for the disk (--unsafe-no-fsync)",
@@ -154,6 +156,11 @@ func newName() (string, error) {
 	return prefix + hex.EncodeToString(b), nil
 }
 
+// PodNodes is how many nodes beside that of the client there are for pods in a
+// cluster with so many workers. One worker is the client's, so that pods run beside
+// the control plane.
+func PodNodes(workers int) int { return max(1, workers) }
+
 var _ clusters.Limiter = (*Provider)(nil)
 
 // Fits asks the mode, and refuses the datapath for which clients would have to be
@@ -165,6 +172,16 @@ func (p *Provider) Fits(config clusters.Config) error {
 	}
 	if config.Mode == scenarios.EBPF && config.Settings.EBPF.Datapath == scenarios.DatapathSocket {
 		return errors.New("mode ebpf with the datapath socket does not run in kind clusters: it runs in local ones")
+	}
+	if config.Placement == scenarios.CrossNode && p.options.Workers == 0 {
+		return failure.New(failure.Usage, errors.New("endpoints are on another node than the client, and there is one node"), "--workers 1")
+	}
+	if config.Placement == scenarios.SameNode && config.PodNodes > 1 {
+		return failure.New(failure.Usage, errors.New("pods are moved between nodes, and endpoints are to be on the client's"), "leave out placement, or choose cross-node")
+	}
+	if nodes := PodNodes(p.options.Workers); config.PodNodes > nodes {
+		return failure.New(failure.Usage, fmt.Errorf("pods are moved between %d nodes beside the client's, and there would be %d", config.PodNodes, nodes),
+			fmt.Sprintf("--workers %d", config.PodNodes))
 	}
 	return mode.Fits(config.Size)
 }
@@ -182,7 +199,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 	}
 	c := &cluster{
 		config: config, mode: mode, engine: e, image: p.options.Image, workers: p.options.Workers, self: p.options.Agent, agents: p.options.Agents,
-		died: make(chan struct{}), over: make(chan struct{}),
+		Life: life.New(nil),
 	}
 	if p.options.Cilium != nil {
 		c.cilium = *p.options.Cilium
@@ -202,15 +219,11 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (_ cluster
 	if err := os.Mkdir(c.work, 0o700); err != nil {
 		return nil, errors.Join(fail(err), c.claim.release(c.name))
 	}
-	steps := append([]step{{"configure proxy", c.makeProxy}}, c.steps()...)
-	for _, s := range steps {
-		c.journal.note("%s", s.what)
-		if err := s.do(ctx); err != nil {
-			c.failed = ctx.Err() == nil
-			limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
-			defer cancel()
-			return nil, errors.Join(fail(fmt.Errorf("%s: %w", s.what, err)), c.Close(limited))
-		}
+	if err := life.Climb(ctx, c.steps(), func(what string) { c.journal.note("%s", what) }); err != nil {
+		c.failed = ctx.Err() == nil
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+		defer cancel()
+		return nil, errors.Join(fail(err), c.Close(limited))
 	}
 	c.journal.note("is up")
 	return c, nil

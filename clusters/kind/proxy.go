@@ -19,15 +19,32 @@ import (
 	"svcbench/scenarios"
 )
 
-// proxy is the Service implementation of the client's node: kube-proxy as kubeadm
-// deploys it, or Cilium's agent.
+// proxy is the Service implementation of the client's node. It is a DaemonSet, and
+// runs while the node has a label.
 type proxy struct {
-	cluster *cluster
-	program modes.Program
-	machine machine
+	cluster    *cluster
+	deployment deployment
+	program    modes.Program
+	machine    machine
 
 	mu  sync.Mutex
 	pid int // on this machine; 0 while it does not run
+	// forget lets the process end.
+	forget func()
+}
+
+// deployment is how a proxy gets into a cluster.
+type deployment interface {
+	// configure returns what the cluster has to be created with.
+	configure(ctx context.Context) (modes.Program, error)
+	// deploy makes everything of the proxy but a node on which it may run. Of the
+	// Program that it returns Config and Metrics count.
+	deploy(ctx context.Context, configured modes.Program) (modes.Program, error)
+	// verify makes sure that the proxy runs as the Program says.
+	verify(ctx context.Context, p *proxy) error
+	// seen is the client's node as the mode sees it, while the proxy runs with
+	// that root folder.
+	seen(root string) modes.Node
 }
 
 var (
@@ -35,34 +52,24 @@ var (
 	_ clusters.Tabled = (*proxy)(nil)
 )
 
-// makeProxy writes kube-proxy's configuration, the one of local clusters, which
-// is part of what the cluster is created from.
-func (c *cluster) makeProxy(ctx context.Context) (err error) {
-	c.proxy = &proxy{cluster: c}
-	if c.proxy.isCilium() {
-		return nil // its configuration depends on what there is then
+// configureProxy decides what the cluster is created from.
+func (c *cluster) configureProxy(ctx context.Context) (err error) {
+	c.proxy = &proxy{cluster: c, deployment: kubeProxy{c}}
+	if c.config.Mode == scenarios.EBPF {
+		c.proxy.deployment = cilium{c}
 	}
-	c.proxy.program, err = c.mode.Program(ctx, node{}, modes.Settings{
-		// Where kubeadm puts it; the name of the node is given by a flag.
-		Kubeconfig: "/var/lib/kube-proxy/kubeconfig.conf",
-		Pods:       clusterRange, Size: c.config.Size, Settings: c.config.Settings,
-	})
+	c.proxy.program, err = c.proxy.deployment.configure(ctx)
 	return err
 }
 
-// prepareProxy does what must be done before the proxy can be started.
-func (c *cluster) prepareProxy(ctx context.Context) (err error) {
+// deployProxy does what must be done before the proxy can be started.
+func (c *cluster) deployProxy(ctx context.Context) (err error) {
 	if c.proxy.machine, err = findMachine(ctx, c.home()); err != nil {
 		return err
 	}
-	if c.proxy.isCilium() {
-		return c.makeCilium(ctx)
-	}
-	return c.proxy.deployKubeProxy(ctx)
+	c.proxy.program, err = c.proxy.deployment.deploy(ctx, c.proxy.program)
+	return err
 }
-
-// isCilium reports whether the proxy is not kube-proxy.
-func (p *proxy) isCilium() bool { return p.cluster.config.Mode == scenarios.EBPF }
 
 // binary is the name of the proxy's program.
 func (p *proxy) binary() string { return p.cluster.mode.Binary() }
@@ -75,11 +82,7 @@ func (p *proxy) Start(ctx context.Context) (int64, error) {
 	if p.pid != 0 {
 		return 0, fmt.Errorf("start %s: it has been started already", p.binary())
 	}
-	begin := func(ctx context.Context) error { return p.allowKubeProxy(ctx, true) }
-	if p.isCilium() {
-		begin = p.startCilium
-	}
-	if err := begin(ctx); err != nil {
+	if err := p.allow(ctx, true); err != nil {
 		return 0, fmt.Errorf("start %s: %w", p.binary(), err)
 	}
 	err := poll(ctx, p.binary()+" to run", func(context.Context) (_ bool, err error) {
@@ -93,7 +96,7 @@ func (p *proxy) Start(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	go p.cluster.watch(ended, func() error { return nil }, p.binary())
+	p.forget = p.cluster.Watch(ended, func() error { return nil }, p.binary())
 	stat, err := p.machine.read(p.pid, "stat")
 	if err != nil {
 		return 0, fmt.Errorf("read when %s was started: %w", p.binary(), err)
@@ -108,12 +111,8 @@ func (p *proxy) Stop(ctx context.Context) error {
 	if p.pid == 0 {
 		return nil
 	}
-	p.cluster.expect() // its end
-	end := func(ctx context.Context) error { return p.allowKubeProxy(ctx, false) }
-	if p.isCilium() {
-		end = p.stopCilium
-	}
-	if err := end(ctx); err != nil {
+	p.forget()
+	if err := p.allow(ctx, false); err != nil {
 		return fmt.Errorf("stop %s: %w", p.binary(), err)
 	}
 	err := poll(ctx, p.binary()+" to end", func(context.Context) (bool, error) {
@@ -160,20 +159,13 @@ func (p *proxy) Usage(context.Context) (u clusters.Usage, err error) {
 }
 
 // observed is the client's node as the mode sees it.
-func (p *proxy) observed() modes.Node {
-	if p.isCilium() {
-		return ciliumNode{p.cluster.home(), p.machine.root(p.current())}
-	}
-	return p.cluster.home()
-}
+func (p *proxy) observed() modes.Node { return p.deployment.seen(p.machine.root(p.current())) }
 
 // Rules reads the rules back from the client's node, and keeps what the mode's
 // own tool says of them beside the logs.
 func (p *proxy) Rules(ctx context.Context) (clusters.Rules, error) {
-	if !p.isCilium() {
-		if err := p.verifyConfig(ctx); err != nil {
-			return clusters.Rules{}, err
-		}
+	if err := p.deployment.verify(ctx, p); err != nil {
+		return clusters.Rules{}, err
 	}
 	rules, err := p.cluster.mode.Rules(ctx, p.observed())
 	if err != nil || rules.Listing == nil || p.cluster.config.LogDir == "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/clusters"
+	"svcbench/clusters/life"
 	"svcbench/clusters/modes"
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
@@ -44,13 +44,7 @@ type cluster struct {
 	lender *cluster                            // whose control plane it is; nil if its own
 	slices map[string]*discovery.EndpointSlice // of a control plane that is kept: as they were prepared
 
-	died chan struct{} // closed when a part has ended by itself
-	over chan struct{} // closed by Close
-
-	mu      sync.Mutex
-	closing bool
-	closed  bool
-	err     error
+	*life.Life
 }
 
 var (
@@ -58,48 +52,32 @@ var (
 	_ clusters.Forgetful = (*cluster)(nil)
 )
 
-// step is a part of bringing up a cluster.
-type step struct {
-	what string
-	do   func(context.Context) error
-}
-
 // controlPlane are the steps to an API server that answers.
-func (c *cluster) controlPlane() []step {
-	return []step{
-		{"make network", c.makeNetwork},
-		{"take prepared API objects", c.takePrepared},
-		{"start etcd", c.startEtcd},
-		{"start API server", c.startAPIServer},
-		{"connect to API server", c.connect},
-		{"register node", c.registerNode},
+func (c *cluster) controlPlane() []life.Step {
+	return []life.Step{
+		{What: "make network", Do: c.makeNetwork},
+		{What: "take prepared API objects", Do: c.takePrepared},
+		{What: "start etcd", Do: c.startEtcd},
+		{What: "start API server", Do: c.startAPIServer},
+		{What: "connect to API server", Do: c.connect},
+		{What: "register node", Do: c.registerNode},
 	}
 }
 
 // node are the steps from there to a proxy that can be started.
-func (c *cluster) node() []step {
-	return []step{
-		{"prepare proxy", c.makeProxy},
-		{"define custom resources", c.define},
+func (c *cluster) node() []life.Step {
+	return []life.Step{
+		{What: "prepare proxy", Do: c.makeProxy},
+		{What: "define custom resources", Do: c.define},
 	}
 }
 
 // data are the steps from there to pods that answer.
-func (c *cluster) data() []step {
-	return []step{
-		{"start backends", c.startBackends},
-		{"verify pods by traffic", c.verifyPods},
+func (c *cluster) data() []life.Step {
+	return []life.Step{
+		{What: "start backends", Do: c.startBackends},
+		{What: "verify pods by traffic", Do: c.verifyPods},
 	}
-}
-
-// climb takes steps in their order.
-func climb(ctx context.Context, steps []step) error {
-	for _, s := range steps {
-		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.what, err)
-		}
-	}
-	return nil
 }
 
 // explain returns why the cluster died, if it has, instead of err: a part that
@@ -126,28 +104,10 @@ func (c *cluster) makeProxy(ctx context.Context) (err error) {
 	return err
 }
 
-// startBackends starts what answers on every pod IP. Once it has started it
-// lives as long as the cluster, not as the context of Start.
+// startBackends starts what answers on every pod IP.
 func (c *cluster) startBackends(ctx context.Context) (err error) {
-	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	started := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
-	defer started()
-	c.backends, err = backend.Start(life, c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
-	if err != nil {
-		return err
-	}
-	go c.watch(c.backends.Gone(), c.backends.Err, "the backends")
-	return nil
-}
-
-// watch makes the cluster die with one of its parts.
-func (c *cluster) watch(done <-chan struct{}, why func() error, name string) {
-	<-done
-	err := why()
-	if err == nil {
-		err = fmt.Errorf("%s ended by itself", name)
-	}
-	c.die(blameDisk(err, c.owner.work, c.config.LogDir))
+	c.backends, err = c.StartBackends(ctx, c.Place(clusters.AtBackend), backend.Spec{Ports: c.config.Ports})
+	return err
 }
 
 // blameDisk returns err, with the next step if one of the folders has hardly
@@ -162,18 +122,6 @@ func blameDisk(err error, folders ...string) error {
 		}
 	}
 	return err
-}
-
-// die makes err the reason why the cluster died, unless it is being closed or
-// has died already.
-func (c *cluster) die(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closing || c.err != nil {
-		return
-	}
-	c.err = err
-	close(c.died)
 }
 
 // registerNode makes the Node object without which the proxy would wait.
@@ -237,28 +185,12 @@ func (c *cluster) Place(at clusters.At) agent.Launcher {
 	return &place{cluster: c, at: at, ns: ns}
 }
 
-// Died is closed when the cluster has lost one of its parts.
-func (c *cluster) Died() <-chan struct{} { return c.died }
-
-// Err says which part ended by itself, and why.
-func (c *cluster) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
-
 // Close removes the cluster. Nothing in it is worth a farewell: its processes
 // are killed, in an order in which none complains about another.
 func (c *cluster) Close(ctx context.Context) error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	if !c.End() {
 		return nil
 	}
-	c.closing, c.closed = true, true
-	close(c.over)
-	c.mu.Unlock()
-
 	c.proxy.kill()
 	if c.backends != nil {
 		_ = c.backends.Close() // how it ends does not matter any more

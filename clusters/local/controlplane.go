@@ -50,7 +50,7 @@ func (c *cluster) startEtcd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go c.watch(c.etcd.Done(), c.etcd.Err, "etcd")
+	c.Watch(c.etcd.Done(), c.etcd.Err, "etcd")
 	return nil
 }
 
@@ -84,7 +84,7 @@ func (c *cluster) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go c.watch(c.apiserver.Done(), c.apiserver.Err, "kube-apiserver")
+	c.Watch(c.apiserver.Done(), c.apiserver.Err, "kube-apiserver")
 	return nil
 }
 
@@ -126,7 +126,7 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-retry.C:
-		case <-c.died:
+		case <-c.Died():
 			return c.Err()
 		case <-ctx.Done():
 			err := fmt.Errorf("wait for the API server: %w", errors.Join(context.Cause(ctx), result.Error()))

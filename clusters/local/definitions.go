@@ -12,15 +12,8 @@ import (
 func (c *cluster) define(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not established after %v", patience))
 	defer cancel()
-	ctx, died := context.WithCancelCause(ctx)
-	defer died(nil)
-	go func() {
-		select {
-		case <-c.died:
-			died(c.Err())
-		case <-ctx.Done():
-		}
-	}()
+	ctx, alive := c.Context(ctx)
+	defer alive()
 	c.proxy.defined, err = crd.Establish(ctx, c.api.Discovery().RESTClient(), c.proxy.program.Definitions)
 	return err
 }

@@ -81,9 +81,9 @@ func (c *cluster) join(k *cluster) func(context.Context) error {
 		}
 		go func() {
 			select {
-			case <-k.died:
-				c.die(k.Err())
-			case <-c.over:
+			case <-k.Died():
+				c.Die(k.Err())
+			case <-c.Over():
 			}
 		}()
 		return c.writeKubeconfig()
@@ -98,7 +98,7 @@ func (c *cluster) giveBack(ctx context.Context) error {
 		return nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
-		c.lender.die(fmt.Errorf("API objects were not restored: %w", cause))
+		c.lender.Die(fmt.Errorf("API objects were not restored: %w", cause))
 		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not restored after %v", patience))
@@ -106,7 +106,7 @@ func (c *cluster) giveBack(ctx context.Context) error {
 	err := c.lender.restore(ctx, c.defined())
 	if err != nil {
 		err = fmt.Errorf("restore API objects: %w", err)
-		c.lender.die(err)
+		c.lender.Die(err)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/clusters"
+	"svcbench/clusters/life"
 	"svcbench/internal/agent/verify"
 	"svcbench/scenarios"
 )
@@ -114,7 +115,7 @@ func TestKeptControlPlaneDies(t *testing.T) {
 // A run that is stopped does not wait for a control plane, nor does it complain
 // of one; no other cluster gets what was not restored.
 func TestGiveBackNoTime(t *testing.T) {
-	lender := &cluster{died: make(chan struct{})}
+	lender := &cluster{Life: life.New(nil)}
 	c := &cluster{lender: lender}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/clusters"
+	"svcbench/clusters/life"
 )
 
 var _ clusters.Carrier = (*Provider)(nil)
@@ -82,7 +83,7 @@ func (p *Provider) prepare(ctx context.Context, config clusters.Config, fill fun
 	if err != nil {
 		return nil, err
 	}
-	if err = climb(ctx, c.controlPlane()); err == nil {
+	if err = life.Climb(ctx, c.controlPlane(), nil); err == nil {
 		err = c.fill(ctx, fill)
 	}
 	kept := &prepared{database: c.owner.database(), owner: c.owner}
@@ -102,15 +103,8 @@ func (p *Provider) prepare(ctx context.Context, config clusters.Config, fill fun
 
 // fill calls f with a context that ends when a part of the cluster does.
 func (c *cluster) fill(ctx context.Context, f func(context.Context, kubernetes.Interface, clusters.Network) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-c.died:
-			cancel(c.Err())
-		case <-ctx.Done():
-		}
-	}()
+	ctx, cancel := c.Context(ctx)
+	defer cancel()
 	return f(ctx, c.api, c.Network())
 }
 
@@ -118,9 +112,7 @@ func (c *cluster) fill(ctx context.Context, f func(context.Context, kubernetes.I
 // asked to end, so that its files are whole.
 func (c *cluster) rest() error {
 	const grace = time.Minute
-	c.mu.Lock()
-	c.closing = true
-	c.mu.Unlock()
+	c.Calm()
 	c.apiserver.Stop(0)
 	c.etcd.Stop(grace)
 	c.launcher.Close()

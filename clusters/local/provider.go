@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"svcbench/clusters"
+	"svcbench/clusters/life"
 	"svcbench/clusters/modes"
 	"svcbench/internal/netns"
 	"svcbench/internal/process"
@@ -133,8 +134,11 @@ func (p *Provider) Fits(config clusters.Config) error {
 	if mode == nil {
 		return fmt.Errorf("unknown mode %q", config.Mode)
 	}
-	if config.Pods {
+	if config.PodNodes > 0 {
 		return errors.New("local clusters run no pods: --cluster kind does")
+	}
+	if config.Placement == scenarios.CrossNode {
+		return errors.New("local clusters have one node: --cluster kind has others for endpoints")
 	}
 	return mode.Fits(config.Size)
 }
@@ -152,9 +156,9 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.
 	c.mode = mode
 	control := c.controlPlane()
 	if p, ok := config.Prepared.(*prepared); ok && p.alive != nil {
-		control = []step{{"join control plane", c.join(p.alive)}}
+		control = []life.Step{{What: "join control plane", Do: c.join(p.alive)}}
 	}
-	if err := climb(ctx, slices.Concat(control, c.node(), c.data())); err != nil {
+	if err := life.Climb(ctx, slices.Concat(control, c.node(), c.data()), nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("start cluster %s: %w", config.Name, c.explain(err)), c.Close(ctx))
 	}
 	return c, nil
@@ -163,7 +167,7 @@ func (p *Provider) Start(ctx context.Context, config clusters.Config) (clusters.
 // newCluster returns a cluster that has a name and a work folder but nothing
 // that runs. It must be closed.
 func (p *Provider) newCluster(config clusters.Config) (_ *cluster, err error) {
-	c := &cluster{config: config, binaries: p.options.Binaries, self: p.options.Agent, died: make(chan struct{}), over: make(chan struct{})}
+	c := &cluster{config: config, binaries: p.options.Binaries, self: p.options.Agent}
 	for _, name := range Binaries(config.Mode) {
 		if c.binaries[name] == "" {
 			return nil, fmt.Errorf("no binary %s", name)
@@ -177,6 +181,7 @@ func (p *Provider) newCluster(config clusters.Config) (_ *cluster, err error) {
 	if c.owner, err = newOwner(p.options.TempDir); err != nil {
 		return nil, err
 	}
+	c.Life = life.New(func(err error) error { return blameDisk(err, c.owner.work, config.LogDir) })
 	c.launcher = process.NewLauncher()
 	return c, nil
 }

@@ -38,6 +38,7 @@ type proxy struct {
 
 	mu      sync.Mutex
 	process *process.Process
+	forget  func() // lets the process end
 }
 
 var (
@@ -120,12 +121,7 @@ func (p *proxy) Start(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	p.process = child
-	go func() {
-		<-child.Done()
-		if p.current() == child { // nobody has stopped it
-			p.cluster.watch(child.Done(), child.Err, name)
-		}
-	}()
+	p.forget = p.cluster.Watch(child.Done(), child.Err, name)
 	return child.Started(), nil
 }
 
@@ -139,6 +135,9 @@ func (p *proxy) take() *process.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	child := p.process
+	if child != nil {
+		p.forget()
+	}
 	p.process = nil
 	return child
 }

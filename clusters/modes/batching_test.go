@@ -57,12 +57,11 @@ func TestBatching(t *testing.T) {
 
 // The agent is told everything that svcbench relies on.
 func TestCiliumFlags(t *testing.T) {
-	args := strings.Join(ciliumFlags(Settings{
-		Kubeconfig: "/w/kubeconfig", Node: "n", ClientLink: "client", BackendLink: "backend", Dir: "/w/proxy", Cgroup: "/cg/x",
-	}), "\n")
+	s := Settings{Kubeconfig: "/w/kubeconfig", Node: "n", ClientLink: "client", BackendLink: "backend", Dir: "/w/proxy", Cgroup: "/cg/x"}
+	args := strings.Join(append(CiliumFlags(s), ciliumPlaces(s)...), "\n")
 	for _, want := range []string{
 		"--k8s-kubeconfig-path=/w/kubeconfig", "--kube-proxy-replacement=true", "--devices=client,backend",
-		"--bpf-lb-map-max=65536", "--cgroup-root=/w/proxy/cgroup", "--bpf-root=/w/proxy/bpffs", "--state-dir=/w/proxy/state",
+		"--bpf-lb-map-max=65536", "--cgroup-root=/w/proxy/cgroup", "--bpf-root=/w/proxy/bpf", "--state-dir=/w/proxy/state",
 	} {
 		if !strings.Contains(args, want) {
 			t.Errorf("no %s in\n%s", want, args)

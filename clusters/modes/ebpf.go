@@ -72,33 +72,30 @@ func mapEntries(size clusters.Size) int {
 const (
 	ciliumState   = "state"
 	ciliumLibrary = "lib"
-	ciliumBPF     = "bpffs"
+	ciliumBPF     = "bpf"
 	ciliumCgroup  = "cgroup"
 )
 
-// ciliumMetrics is where the agent answers "GET /metrics" at the node.
-const ciliumMetrics = "127.0.0.1:9962"
+// CiliumMetrics is where the agent answers "GET /metrics" at the node.
+const CiliumMetrics = "127.0.0.1:9962"
 
 // ciliumWindow is Cilium's own default of how long it gathers changes.
 const ciliumWindow = 500 * time.Millisecond
 
 // Program runs the whole cilium-agent as the replacement of kube-proxy.
 func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
-	clang := s.Clang
-	if clang == "" {
-		var err error
-		if clang, err = compilerHere(ctx, n); err != nil {
-			return Program{}, err
-		}
-		if err := outsideRun(s); err != nil {
-			return Program{}, err
-		}
+	clang, err := compilerHere(ctx, n)
+	if err != nil {
+		return Program{}, err
+	}
+	if err := outsideRun(s); err != nil {
+		return Program{}, err
 	}
 	use := EmptyCgroup
 	if s.EBPF.Datapath == scenarios.DatapathSocket {
 		use = ClientCgroup
 	}
-	args := ciliumFlags(s)
+	args := append(CiliumFlags(s), ciliumPlaces(s)...)
 	return Program{
 		Args: args,
 		// It runs clang by that name; the later PATH is the one that counts.
@@ -117,9 +114,9 @@ func (ebpf) Program(ctx context.Context, n Node, s Settings) (Program, error) {
 			{Source: "/proc/sys/kernel", Target: "/proc/sys/kernel", ReadOnly: true},
 		},
 		Cgroup:      use,
-		Definitions: ciliumDefinitions(filepath.Join(s.Assets, components.CRDs)),
+		Definitions: CiliumDefinitions(filepath.Join(s.Assets, components.CRDs)),
 		Config:      strings.Join(args, "\n") + "\n",
-		Metrics:     ciliumMetrics,
+		Metrics:     CiliumMetrics,
 	}, nil
 }
 
@@ -154,12 +151,10 @@ func outsideRun(s Settings) error {
 	return nil
 }
 
-// ciliumFlags are the flags of the agent. What has to do with neither Services
-// nor packets is off.
-func ciliumFlags(s Settings) []string {
-	in := func(name string) string { return filepath.Join(s.Dir, name) }
+// CiliumFlags are the flags that say what the agent does, wherever its files are.
+// What has to do with neither Services nor packets is off.
+func CiliumFlags(s Settings) []string {
 	return []string{
-		"--k8s-kubeconfig-path=" + s.Kubeconfig,
 		"--kube-proxy-replacement=true",
 		"--routing-mode=native", "--ipv4-native-routing-cidr=" + s.Pods.String(), "--enable-ipv6=false",
 		"--devices=" + strings.Join([]string{s.ClientLink, s.BackendLink}, ","), "--direct-routing-device=" + s.BackendLink,
@@ -170,22 +165,34 @@ func ciliumFlags(s Settings) []string {
 		// Its server for debuggers would leave files in the home folder.
 		"--enable-gops=false",
 		"--enable-health-checking=false", "--enable-endpoint-health-checking=false",
+		// What Cilium's Helm chart sets, by which it is installed: the agent's own
+		// defaults tell of every packet, and take the memory of full maps.
+		"--monitor-aggregation=medium", "--monitor-aggregation-interval=5s", "--monitor-aggregation-flags=all",
+		"--preallocate-bpf-maps=false", "--bpf-map-dynamic-size-ratio=0.0025",
 		// As kube-proxy does, cluster IPs also answer to packets from outside
 		// the node.
 		"--bpf-lb-external-clusterip=true",
 		fmt.Sprintf("--bpf-lb-map-max=%d", mapEntries(s.Size)),
 		"--lb-reflector-wait-time=" + reflectorWait(s).String(),
-		"--bpf-lb-sock-hostns-only=false", "--cgroup-root=" + in(ciliumCgroup),
-		"--lib-dir=" + in(ciliumLibrary), "--state-dir=" + in(ciliumState), "--bpf-root=" + in(ciliumBPF),
-		"--prometheus-serve-addr=" + ciliumMetrics,
+		"--bpf-lb-sock-hostns-only=false",
+		"--prometheus-serve-addr=" + CiliumMetrics,
 		"--metrics=+" + ciliumSyncs + " +" + ciliumErrors,
 	}
 }
 
-// ciliumDefinitions are the custom resources for which the agent waits when it
+// ciliumPlaces are the flags that say where the agent's files are.
+func ciliumPlaces(s Settings) []string {
+	in := func(name string) string { return filepath.Join(s.Dir, name) }
+	return []string{
+		"--k8s-kubeconfig-path=" + s.Kubeconfig, "--cgroup-root=" + in(ciliumCgroup),
+		"--lib-dir=" + in(ciliumLibrary), "--state-dir=" + in(ciliumState), "--bpf-root=" + in(ciliumBPF),
+	}
+}
+
+// CiliumDefinitions are the custom resources for which the agent waits when it
 // is run with these flags (pkg/k8s/synced/crd.go). Each makes the API server
 // work for seconds, on the processors that are measured.
-func ciliumDefinitions(folder string) []string {
+func CiliumDefinitions(folder string) []string {
 	return []string{
 		filepath.Join(folder, "v2", "ciliumidentities.yaml"),
 		filepath.Join(folder, "v2", "ciliumnodes.yaml"),

@@ -49,8 +49,9 @@ type Node interface {
 	// stdin as its standard input, and returns its standard output. The
 	// error holds its standard error.
 	Run(ctx context.Context, stdin []byte, program string, args ...string) ([]byte, error)
-	// Path is where svcbench itself finds a file in Settings.Dir as the
-	// proxy sees it, whether or not it runs: it may have mounts of its own.
+	// Path is where svcbench itself finds a file of the proxy as the proxy
+	// sees it, whether or not it runs: it may have mounts of its own. Names
+	// are those in Settings.Dir; "bpf" is the file system of BPF maps.
 	Path(name string) string
 }
 
@@ -72,10 +73,7 @@ type Settings struct {
 	Assets string
 	// Cgroup is the folder of a cgroup v2; see Program.Cgroup.
 	Cgroup string
-	// Clang is the compiler where the proxy runs; empty means that it runs on
-	// this machine, where one is looked for.
-	Clang string
-	Size  clusters.Size
+	Size   clusters.Size
 	scenarios.Settings
 }
 

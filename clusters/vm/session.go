@@ -80,7 +80,7 @@ func (s *session) kill() {
 func (s *session) follow(ctx context.Context) (int, error) {
 	limit := time.NewTimer(s.silence)
 	defer limit.Stop()
-	interrupt := ctx.Done()
+	interrupt, stopping := ctx.Done(), false
 	for {
 		select {
 		case m, ok := <-s.messages:
@@ -93,11 +93,11 @@ func (s *session) follow(ctx context.Context) (int, error) {
 			switch {
 			case s.ended:
 				limit.Reset(farewell)
-			case interrupt != nil: // else the grace goes on
+			case !stopping: // else the grace goes on
 				limit.Reset(s.silence)
 			}
 		case <-interrupt:
-			interrupt = nil
+			interrupt, stopping = nil, true
 			_ = s.conn.Send(wire.Message{Kind: wire.Stop}) // a guest that cannot hear is killed
 			limit.Reset(grace)
 		case <-limit.C:

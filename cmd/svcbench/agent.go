@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vishvananda/netlink"
 
-	"svcbench/clusters/kind"
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/connect"
@@ -74,17 +73,6 @@ func newAgentPod() *cobra.Command {
 
 // takeHere gives the pod a range of addresses.
 func takeHere(addresses netip.Prefix) error { return backend.Take(&netlink.Handle{}, addresses) }
-
-// newLaunch is what the pod of Cilium's agent begins with.
-func newLaunch() *cobra.Command {
-	return &cobra.Command{
-		Use:    "launch",
-		Short:  "Become the program that the environment asks for",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE:   func(*cobra.Command, []string) error { return kind.Launch() },
-	}
-}
 
 func newAgent(streams Streams) *cobra.Command {
 	return &cobra.Command{

@@ -91,7 +91,7 @@ Results go to standard output, talk to standard error. Exit codes: 0 ok,
 	addGroup(root, "Measure:", newRun(streams), newPlan(streams), newReport(streams), newList(streams))
 	addGroup(root, "Scenario files:", newValidate(streams), newSchema(streams))
 	addGroup(root, "This machine:", newDoctor(streams), newComponents(streams), newClean(streams))
-	root.AddCommand(newVersion(streams), newAgent(streams), newAgentPod(), newLaunch(), newOCIRuntime(), newVMInit())
+	root.AddCommand(newVersion(streams), newAgent(streams), newAgentPod(), newOCIRuntime(), newVMInit())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -43,7 +43,7 @@ func addChoosing(cmd *cobra.Command) *choosing {
 
 // load returns the scenarios that are named, changed by the flags.
 func (c *choosing) load(cmd *cobra.Command, names []string) ([]scenarios.Scenario, error) {
-	names, err := c.names(names, withPods(cmd))
+	names, err := c.names(names, podNodes(cmd))
 	if err != nil {
 		return nil, err
 	}
@@ -87,15 +87,22 @@ func (c *choosing) overrides(cmd *cobra.Command) (scenarios.Overrides, error) {
 	return o, nil
 }
 
-// withPods reports whether the clusters that cmd asks for run pods.
-func withPods(cmd *cobra.Command) bool {
+// podNodes is how many nodes for pods the clusters have that cmd asks for.
+func podNodes(cmd *cobra.Command) int {
 	flag := cmd.Flags().Lookup("cluster")
-	return flag != nil && flag.Value.String() == kind.Name
+	if flag == nil || flag.Value.String() != kind.Name {
+		return 0
+	}
+	workers, err := cmd.Flags().GetInt("workers")
+	if err != nil { // it has no such flag
+		return 1
+	}
+	return kind.PodNodes(workers)
 }
 
 // names are the scenarios asked for. All are those that can be measured: without
 // pods some cannot, and with them not the datapath socket.
-func (c *choosing) names(args []string, pods bool) ([]string, error) {
+func (c *choosing) names(args []string, nodes int) ([]string, error) {
 	switch {
 	case c.all && len(args) > 0:
 		return nil, failure.New(failure.Usage, errors.New("--all and the names of scenarios exclude each other"), "leave out one of the two")
@@ -106,7 +113,7 @@ func (c *choosing) names(args []string, pods bool) ([]string, error) {
 		}
 		for _, s := range all {
 			socket := s.EBPF.Datapath == scenarios.DatapathSocket
-			if pods && !socket || !pods && !s.NeedsPods() {
+			if s.PodNodes() <= nodes && (nodes == 0 || !socket) {
 				args = append(args, s.Name)
 			}
 		}

@@ -44,7 +44,7 @@ pulled. Needs root, Debian and mmdebstrap; no container runtime.`,
 			return err
 		}
 		display.Close()
-		for _, i := range []nodeimage.Image{node, agent.Image} {
+		for _, i := range []nodeimage.Image{node, agent} {
 			fmt.Fprintln(streams.Out, i.Ref, i.Path)
 		}
 		return nil
@@ -75,7 +75,7 @@ func (i images) parts(ctx context.Context, names ...string) (nodeimage.Options, 
 	}
 	return nodeimage.Options{
 		Programs: paths, Kubernetes: components.VersionOf("kubelet"), Base: components.Beside(paths["kind"], components.Base),
-		Dir: dir, Report: i.tell,
+		ImageFiles: components.Beside(paths[components.CiliumChart], components.ImageFiles), Dir: dir, Report: i.tell,
 	}, nil
 }
 
@@ -99,21 +99,29 @@ func (i images) node(ctx context.Context) (nodeimage.Image, error) {
 	return nodeimage.Build(ctx, options)
 }
 
-// cilium is Cilium's agent in an image.
-func (i images) cilium(ctx context.Context) (*kind.Cilium, error) {
-	const agent = "cilium-agent"
+// cilium is an image of Cilium's agent.
+func (i images) cilium(ctx context.Context) (nodeimage.Image, error) {
 	if err := requireRoot("assembling an image of Cilium's agent"); err != nil {
-		return nil, err
+		return nodeimage.Image{}, err
 	}
-	options, err := i.parts(ctx, agent)
+	options, err := i.parts(ctx, "cilium-agent", components.CiliumChart)
 	if err != nil {
-		return nil, err
+		return nodeimage.Image{}, err
 	}
-	image, err := nodeimage.BuildCilium(ctx, options, components.VersionOf(agent))
+	return nodeimage.BuildCilium(ctx, options, components.VersionOf(components.CiliumChart))
+}
+
+// chart is what mode ebpf runs: Cilium by its Helm chart, with an image that can be
+// had here.
+func (i images) chart(ctx context.Context) (kind.Cilium, error) {
+	parts, err := i.parts(ctx, components.CiliumChart)
 	if err != nil {
-		return nil, err
+		return kind.Cilium{}, err
 	}
-	return &kind.Cilium{Image: image, Assets: filepath.Dir(options.Programs[agent]), Version: components.VersionOf(agent)}, nil
+	at := func(folder string) string { return components.Beside(parts.Programs[components.CiliumChart], folder) }
+	return kind.ChooseCilium(ctx, kind.Cilium{
+		Chart: at(components.Chart), CRDs: at(components.CRDs), Version: components.VersionOf(components.CiliumChart),
+	}, parts.Dir, i.cilium, i.tell)
 }
 
 // maxWorkers is more than any one machine has room for.
@@ -142,12 +150,14 @@ func (i images) provider(ctx context.Context, asked string, workers int, modes [
 	if !slices.Contains(modes, scenarios.EBPF) {
 		return kind.New(options), nil
 	}
-	options.Cilium, err = i.cilium(ctx)
+	cilium, err := i.chart(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil: // the other modes can do without
-		options.NoCilium = "there is no image of Cilium's agent: " + err.Error()
+		options.NoCilium = "Cilium cannot be deployed: " + err.Error()
+	default:
+		options.Cilium = &cilium
 	}
 	return kind.New(options), nil
 }

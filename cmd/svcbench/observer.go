@@ -205,7 +205,11 @@ func highlighted(all []results.Histogram) []results.Histogram {
 }
 
 func pointText(p results.Point) string {
-	return fmt.Sprintf("%s×%d", thousands(p.Services), p.Endpoints)
+	text := fmt.Sprintf("%s×%d", thousands(p.Services), p.Endpoints)
+	if p.Placement != "" {
+		text += " " + p.Placement
+	}
+	return text
 }
 
 // thousands writes a number with commas.

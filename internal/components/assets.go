@@ -20,10 +20,14 @@ const (
 	// CRDs has the definitions of Cilium's API types as YAML files, one
 	// sub-folder an API version: v2 and v2alpha1.
 	CRDs = "crds"
+	// Chart is a Helm chart.
+	Chart = "chart"
+	// ImageFiles has scripts that are in an image of Cilium's agent.
+	ImageFiles = "image"
 )
 
-// Beside returns the path of a folder that belongs to a program, from the
-// program's path as Ensure gives it. The folder is shared by all runs; when it
+// Beside returns the path of a folder that belongs to a component, from the
+// component's path as Ensure gives it. The folder is shared by all runs; when it
 // changes, the module counts as damaged and is built again.
 func Beside(program, folder string) string {
 	return filepath.Join(filepath.Dir(program), folder)

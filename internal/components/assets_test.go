@@ -204,3 +204,35 @@ func TestCiliumVersion(t *testing.T) {
 		t.Errorf("version is %q, %v", got, err)
 	}
 }
+
+// TestFilesAlone checks a component that is files: nothing is compiled for it, and
+// it can be one of the user's.
+func TestFilesAlone(t *testing.T) {
+	s, stub := assetStore(t)
+	chart := tinyModule()
+	chart.name, chart.use, chart.programs = "tiny-chart", Kind, nil
+	chart.assets = []asset{{From: "api", To: Chart}, {From: "api/crds", To: CRDs}}
+	s.modules = append(s.modules, chart)
+	paths, err := s.Ensure(t.Context(), []string{"tiny-chart"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filesIn(t, Beside(paths["tiny-chart"], CRDs), "v2/embed.go", "v2/nodes.yaml")
+	only(t, s, "tiny-chart-v1.2.3", "tiny-chart-v1.2.3.lock")
+	if n := builds(t, stub); n != 0 {
+		t.Errorf("%d builds", n)
+	}
+	all, err := s.Status(t.Context())
+	if err != nil || all[2].State != Ready || all[2].Path != paths["tiny-chart"] {
+		t.Errorf("status %+v, %v", all, err)
+	}
+
+	s.UseDir(filepath.Dir(paths["tiny-chart"]))
+	if given, err := s.Ensure(t.Context(), []string{"tiny-chart"}, nil); err != nil || given["tiny-chart"] != paths["tiny-chart"] {
+		t.Errorf("given: %v, %v", given, err)
+	}
+	s.UseDir(t.TempDir())
+	if _, err := s.Ensure(t.Context(), []string{"tiny-chart"}, nil); failure.CodeOf(err) != failure.Environment {
+		t.Errorf("from an empty folder: %v", err)
+	}
+}

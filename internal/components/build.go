@@ -33,8 +33,10 @@ func (s *Store) build(ctx context.Context, m module, gocmd *goCommand, p *progre
 	if err != nil {
 		return err
 	}
-	if err := gocmd.compile(ctx, work, m, packages, p); err != nil {
-		return err
+	if len(m.programs) > 0 {
+		if err := gocmd.compile(ctx, work, m, packages, p); err != nil {
+			return err
+		}
 	}
 	built := expected(m, goVersion)
 	if built.Assets, err = gocmd.assets(ctx, work, m); err != nil {
@@ -71,7 +73,8 @@ func prepare(work string, m module) error {
 }
 
 // download fetches what is not in Go's module cache and returns the packages
-// that are not in its build cache.
+// that are not in its build cache. Of a module without programs it fetches that
+// module alone.
 func (g *goCommand) download(ctx context.Context, work string, m module, p *progress) (map[string]bool, error) {
 	p.set(Event{Phase: Download})
 	stop := p.pulse(nil)
@@ -85,6 +88,12 @@ func (g *goCommand) download(ctx context.Context, work string, m module, p *prog
 		}
 		return found
 	}}
+	if len(m.programs) == 0 {
+		if err := g.run(ctx, work, nil, stderr, "mod", "download", m.path); err != nil {
+			return nil, goFailure(ctx, "download its source", work, err, stderr)
+		}
+		return nil, nil
+	}
 	// Programs themselves are linked, which is counted apart.
 	args := append([]string{"list", "-deps", "-f", `{{if and .Stale (ne .Name "main")}}{{.ImportPath}}{{end}}`}, buildFlags(m)...)
 	var stdout bytes.Buffer

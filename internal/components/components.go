@@ -31,18 +31,18 @@ import (
 //go:embed pins
 var pins embed.FS
 
-// Component is a program at a pinned version.
+// Component is a program at a pinned version, or files of a module's source.
 type Component struct {
-	// Name is the name of the program, such as "kube-proxy".
+	// Name is the name of the program, such as "kube-proxy", or of the files.
 	Name string `json:"name"`
 	// Version is the pinned version, such as "v1.37.2".
 	Version string `json:"version"`
 	// Module is the Go module it comes from.
 	Module string `json:"module"`
-	// Package is the import path of its main package.
-	Package string `json:"package"`
+	// Package is the import path of its main package; empty for files.
+	Package string `json:"package,omitempty"`
 	// Assets are the names of the folders beside the program that it needs
-	// when it runs, such as BPF.
+	// when it runs, such as BPF, or of those that the files are in.
 	Assets []string `json:"assets,omitempty"`
 	// For says which clusters are made of it.
 	For Use `json:"for"`
@@ -69,6 +69,8 @@ const (
 	Local Use = "local"
 	// NodeImage means that only the images of kind's nodes are.
 	NodeImage Use = "node image"
+	// Kind means that kind clusters are, whatever their images.
+	Kind Use = "kind"
 )
 
 // All lists the components, those of local clusters first, in the order in which
@@ -82,9 +84,11 @@ func All() []Component {
 }
 
 // module is a Go module some of whose programs are components, with the
-// go.mod and go.sum of the nested module that pins it.
+// go.mod and go.sum of the nested module that pins it. One without programs is a
+// component of its own: its assets.
 type module struct {
-	name     string // of the nested module
+	name     string
+	pins     string // the name of the nested module
 	path     string
 	version  string
 	mod, sum []byte
@@ -113,7 +117,7 @@ func pinned() []module {
 	for _, name := range []string{"kube-apiserver", "kube-proxy"} {
 		kubernetes.programs = append(kubernetes.programs, program{name: name, pkg: kubernetes.path + "/cmd/" + name})
 	}
-	return []module{etcd, kubernetes, pinnedCilium(), pinnedNode(), pinnedContainerd(), pinnedKind()}
+	return []module{etcd, kubernetes, pinnedCilium(), pinnedChart(), pinnedNode(), pinnedContainerd(), pinnedKind()}
 }
 
 // pinnedCilium is Cilium's agent, whose main package is called daemon, with
@@ -125,10 +129,30 @@ func pinnedCilium() module {
 	m.assets = []asset{
 		// Cilium's own installation leaves out the same.
 		{From: "bpf", To: BPF, LeaveOut: []string{"tests", "complexity-tests"}},
-		{From: "pkg/k8s/apis/cilium.io/client/crds", To: CRDs, LeaveOut: []string{"*/*.go"}},
+		{From: ciliumTypes, To: CRDs, LeaveOut: []string{"*/*.go"}},
 	}
 	return m
 }
+
+// pinnedChart is the Helm chart of Cilium. It is not among the assets of the
+// agent, so that those who can pull an image of that need not build one.
+func pinnedChart() module {
+	m := pinnedModule("cilium", "github.com/cilium/cilium")
+	m.name, m.use = CiliumChart, Kind
+	m.assets = []asset{
+		{From: "install/kubernetes/cilium", To: Chart},
+		{From: ciliumTypes, To: CRDs, LeaveOut: []string{"*/*.go"}},
+		{From: "images/cilium", To: ImageFiles, LeaveOut: []string{"Dockerfile"}},
+	}
+	return m
+}
+
+// CiliumChart is the name of a component: the Helm chart of Cilium, and the files
+// with which Cilium's own build furnishes its image.
+const CiliumChart = "cilium-chart"
+
+// ciliumTypes is where Cilium defines its API types.
+const ciliumTypes = "pkg/k8s/apis/cilium.io/client/crds"
 
 // ciliumVersion returns the linker flag by which Cilium's Makefile puts the
 // version into its programs: the version, the commit and its date. The last
@@ -145,6 +169,7 @@ func pinnedModule(name, modulePath string) module {
 	sum, _ := pins.ReadFile("pins/" + name + ".sum")
 	return module{
 		name:    name,
+		pins:    name,
 		path:    modulePath,
 		version: requiredVersion(mod, modulePath),
 		mod:     mod,
@@ -194,11 +219,23 @@ func (m module) components() []Component {
 	for _, a := range m.assets {
 		assets = append(assets, a.To)
 	}
+	if len(m.programs) == 0 {
+		return []Component{{Name: m.name, Version: m.version, Module: m.path, Assets: assets, For: m.use}}
+	}
 	var all []Component
 	for _, p := range m.programs {
 		all = append(all, Component{Name: p.name, Version: m.version, Module: m.path, Package: p.pkg, Assets: assets, For: m.use, ask: p.ask})
 	}
 	return all
+}
+
+// place is the name of what a component of the module is, in the module's folder:
+// the program, or the first of its folders.
+func (m module) place(c Component) string {
+	if c.Package == "" {
+		return m.assets[0].To
+	}
+	return c.Name
 }
 
 func (m module) packages() []string {

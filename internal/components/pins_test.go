@@ -10,17 +10,17 @@ import (
 func TestPins(t *testing.T) {
 	for _, m := range pinned() {
 		for ext, got := range map[string][]byte{"mod": m.mod, "sum": m.sum} {
-			source := "../../components/" + m.name + "/go." + ext
+			source := "../../components/" + m.pins + "/go." + ext
 			want, err := os.ReadFile(source)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) {
-				t.Errorf("pins/%s.%s is not %s: run go generate ./internal/components", m.name, ext, source)
+				t.Errorf("pins/%s.%s is not %s: run go generate ./internal/components", m.pins, ext, source)
 			}
 		}
 		if m.version == "" {
-			t.Errorf("components/%s/go.mod does not require %s", m.name, m.path)
+			t.Errorf("components/%s/go.mod does not require %s", m.pins, m.path)
 		}
 	}
 }

@@ -44,7 +44,7 @@ type Status struct {
 	Component
 	State  State  `json:"state"`
 	Source Source `json:"source"`
-	// Path is where the program is, or will be.
+	// Path is where the program or the first folder is, or will be.
 	Path string `json:"path"`
 	// Because says why the component is not ready.
 	Because string `json:"because,omitempty"`
@@ -73,7 +73,7 @@ func (s *Store) Status(ctx context.Context) ([]Status, error) {
 	for _, m := range s.modules {
 		if s.given != "" {
 			for _, c := range m.components() {
-				all = append(all, s.givenStatus(ctx, c))
+				all = append(all, s.givenStatus(ctx, m, c))
 			}
 			continue
 		}
@@ -93,7 +93,7 @@ func (s *Store) builtStatus(m module, c Component, found checked) Status {
 		Component:    c,
 		State:        found.state,
 		Source:       Built,
-		Path:         filepath.Join(s.dir, m.folder(), c.Name),
+		Path:         filepath.Join(s.dir, m.folder(), m.place(c)),
 		Because:      found.because,
 		Warning:      found.warning,
 		Found:        found.stamp.Version,
@@ -105,23 +105,26 @@ func (s *Store) builtStatus(m module, c Component, found checked) Status {
 	}
 }
 
-// givenStatus looks at a program in the user's folder.
-func (s *Store) givenStatus(ctx context.Context, c Component) Status {
+// givenStatus looks at a component in the user's folder.
+func (s *Store) givenStatus(ctx context.Context, m module, c Component) Status {
 	status := Status{Component: c, State: Missing, Source: Given}
-	path, err := filepath.Abs(filepath.Join(s.given, c.Name))
+	path, err := filepath.Abs(filepath.Join(s.given, m.place(c)))
 	if err != nil {
 		status.Because = err.Error()
 		return status
 	}
 	status.Path = path
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		status.Because = err.Error()
-		return status
-	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		status.Because = path + " is not an executable file"
-		return status
+	if c.Package != "" {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			status.Because = err.Error()
+			return status
+		case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+			status.Because = path + " is not an executable file"
+			return status
+		}
+		status.Size = info.Size()
 	}
 	for _, folder := range c.Assets {
 		if _, _, err := measure(Beside(path, folder)); err != nil {
@@ -129,7 +132,10 @@ func (s *Store) givenStatus(ctx context.Context, c Component) Status {
 			return status
 		}
 	}
-	status.Size = info.Size()
+	if c.Package == "" {
+		status.State = Ready
+		return status
+	}
 	status.Found, err = versionOf(ctx, path, c.ask...)
 	if _, ran := errors.AsType[*exec.ExitError](err); err != nil && !ran {
 		status.Because = err.Error()
@@ -152,7 +158,7 @@ func (s *Store) givenProgram(ctx context.Context, name string) (string, error) {
 			if c.Name != name {
 				continue
 			}
-			status := s.givenStatus(ctx, c)
+			status := s.givenStatus(ctx, m, c)
 			if cause := context.Cause(ctx); cause != nil {
 				return "", cause
 			}

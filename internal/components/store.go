@@ -101,7 +101,8 @@ type Event struct {
 // how this svcbench builds them. It calls report, which may be nil, about
 // once a second and at every step, from one goroutine at a time. When ctx ends,
 // so does the build; nothing that is half built is ever used. Folders that a
-// program needs lie beside it: see Beside.
+// program needs lie beside it: see Beside. The path of a component that is files
+// is that of its first folder.
 func (s *Store) Ensure(ctx context.Context, names []string, report func(Event)) (map[string]string, error) {
 	modules, names, err := s.wanted(names)
 	if err != nil {
@@ -125,9 +126,9 @@ func (s *Store) Ensure(ctx context.Context, names []string, report func(Event)) 
 			return nil, fmt.Errorf("build %s: %w", m, err)
 		}
 		p.set(Event{Phase: Done, Done: len(m.programs), Total: len(m.programs)})
-		for _, program := range m.programs {
-			if slices.Contains(names, program.name) {
-				paths[program.name] = filepath.Join(s.dir, m.folder(), program.name)
+		for _, c := range m.components() {
+			if slices.Contains(names, c.Name) {
+				paths[c.Name] = filepath.Join(s.dir, m.folder(), m.place(c))
 			}
 		}
 	}
@@ -141,16 +142,16 @@ func (s *Store) wanted(names []string) ([]module, []string, error) {
 	all := len(names) == 0
 	for _, m := range s.modules {
 		wanted := all && m.use == Local
-		for _, p := range m.programs {
-			known = append(known, p.name)
-			wanted = wanted || slices.Contains(names, p.name)
+		for _, c := range m.components() {
+			known = append(known, c.Name)
+			wanted = wanted || slices.Contains(names, c.Name)
 		}
 		if wanted {
 			modules = append(modules, m)
 		}
-		for _, p := range m.programs {
+		for _, c := range m.components() {
 			if all && wanted {
-				names = append(names, p.name)
+				names = append(names, c.Name)
 			}
 		}
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	Kubernetes string
 	// Base is the folder images/base/files of kind's source.
 	Base string
+	// ImageFiles is the folder images/cilium of Cilium's source.
+	ImageFiles string
 	// Dir is where the image and its parts are kept.
 	Dir string
 	// Report is told what is being done; nil tells nobody.

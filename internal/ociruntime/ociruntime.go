@@ -17,6 +17,29 @@ import (
 	"github.com/moby/sys/capability"
 )
 
+// Name is what hack/docker.sh calls the stand-in.
+const Name = "svcbench"
+
+// Denied returns the capabilities that the kernel knows and processes of this
+// machine cannot have.
+func Denied() ([]string, error) {
+	granted, err := Granted()
+	if err != nil {
+		return nil, err
+	}
+	known, err := capability.ListSupported()
+	if err != nil {
+		return nil, fmt.Errorf("list capabilities of the kernel: %w", err)
+	}
+	var denied []string
+	for _, c := range known {
+		if name := "CAP_" + strings.ToUpper(c.String()); !slices.Contains(granted, name) {
+			denied = append(denied, name)
+		}
+	}
+	return denied, nil
+}
+
 // Granted returns the capabilities that processes of this machine can have, in
 // the form of OCI documents, such as CAP_NET_ADMIN.
 func Granted() ([]string, error) {

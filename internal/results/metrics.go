@@ -36,10 +36,10 @@ const (
 	// kernel's tables led to the new endpoints alone, where they can be
 	// looked up (mode ebpf).
 	ProgrammingTable = "programming.table"
-	// Pod is the prefix of the metrics of changes that are rollouts of a pod.
+	// Pod is the prefix of the metrics of changes to real pods.
 	Pod = "programming.pod."
 	// PodTotal is the time from sending the API write to the start of the first
-	// connection that reaches the new pod. Its parts are PodReady, until the pod
+	// connection that reaches the pod that comes. Its parts are PodReady, until it
 	// was ready, PodSlice from there until it was in an EndpointSlice, and
 	// PodTraffic from there: only that is the work of a mode.
 	PodTotal   = "programming.pod.total"
@@ -47,8 +47,14 @@ const (
 	PodSlice   = "programming.pod.slice"
 	PodTraffic = "programming.pod.traffic"
 	// PodRemove is the time from sending the API write to the start of the last
-	// connection that still reached the old pod.
+	// connection that still reached the pod that goes. PodLeave is the last part of
+	// it, from when its EndpointSlice did not say any more that it is ready, and
+	// from when its successor was in one, if it has one.
 	PodRemove = "programming.pod.remove"
+	PodLeave  = "programming.pod.leave"
+	// PodGap is the time from the last connection that reached the pod that goes to
+	// the first that reached its successor, in which nobody answered.
+	PodGap = "programming.pod.gap"
 )
 
 // The scalars of a trial.

@@ -1,11 +1,26 @@
 package results
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Point is the position of a trial on its scenario's scale axis.
 type Point struct {
 	Services  int `json:"services"`
 	Endpoints int `json:"endpoints"`
+	// Placement is where endpoints were, seen from the client, where the scenario
+	// says it.
+	Placement string `json:"placement,omitempty"`
+}
+
+// File is the point as a part of the names of files: "100x2-same-node".
+func (p Point) File() string {
+	name := fmt.Sprintf("%dx%d", p.Services, p.Endpoints)
+	if p.Placement != "" {
+		name += "-" + p.Placement
+	}
+	return name
 }
 
 // Status says how a trial ended.
@@ -154,10 +169,14 @@ type Change struct {
 	// endpoints alone; 0 where they cannot be looked up, or did not before
 	// GaveUp.
 	Programmed int64 `json:"programmed,omitempty"`
-	// Ready is when the new pod was seen to be ready, Sliced when it was seen
-	// in an EndpointSlice; 0 for changes that write endpoints themselves.
-	Ready  int64 `json:"ready,omitempty"`
-	Sliced int64 `json:"sliced,omitempty"`
+	// Ready is when the pod that comes was seen to be ready, Sliced when it was
+	// seen in an EndpointSlice as that; Unready and Unsliced are when the pod that
+	// goes was seen not to be any more. 0 where none comes or goes, and for changes
+	// that write endpoints themselves.
+	Ready    int64 `json:"ready,omitempty"`
+	Sliced   int64 `json:"sliced,omitempty"`
+	Unready  int64 `json:"unready,omitempty"`
+	Unsliced int64 `json:"unsliced,omitempty"`
 	// FirstNew is the start of the first new connection answered by a new
 	// endpoint.
 	FirstNew int64 `json:"firstNew,omitempty"`
@@ -173,6 +192,7 @@ type Change struct {
 	Probes int64 `json:"probes"`
 	// Errors counts probes that failed, by kind.
 	Errors map[string]int64 `json:"errors,omitempty"`
-	// Error says why the write itself failed, if it did.
+	// Error says why the change is no measurement: because the write failed, or
+	// because of what happened then.
 	Error string `json:"error,omitempty"`
 }

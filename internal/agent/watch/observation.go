@@ -12,21 +12,30 @@ import (
 type observation struct {
 	seen     Seen
 	new, old map[netip.Addr]struct{}
+	stay     map[netip.Addr]struct{}
 	anyNew   bool
 	settle   int64
 	giveUp   int64
 	lastNew  int64 // the start of the last connection answered by a new one
+	lastStay int64 // and by one that stays
 	last     int64 // the start of the last connection that has ended
 }
 
 // newObservation observes what the Command says, from the time start on.
 func newObservation(c Command, start int64) *observation {
+	settle := c.Settle
+	if len(c.New)+len(c.Stay) == 0 && !c.AnyNew {
+		// Nobody is left to answer, so that a stall of the old ones looks like
+		// their end: it must be longer than connections wait.
+		settle = max(settle, 2*c.AttemptTimeout)
+	}
 	return &observation{
 		seen:   Seen{ID: c.ID, Errors: map[string]int64{}},
 		new:    set(c.New),
 		old:    set(c.Old),
+		stay:   set(c.Stay),
 		anyNew: c.AnyNew,
-		settle: c.Settle.Nanoseconds(),
+		settle: settle.Nanoseconds(),
 		giveUp: start + c.Timeout.Nanoseconds(),
 	}
 }
@@ -52,9 +61,13 @@ func (o *observation) add(out probe.Outcome) {
 	from := out.From.Addr()
 	_, isNew := o.new[from]
 	_, isOld := o.old[from]
+	if _, stays := o.stay[from]; stays {
+		o.lastStay = max(o.lastStay, out.Start)
+		return
+	}
 	if isNew || o.anyNew && !isOld {
 		if s.FirstNew == 0 || out.Start < s.FirstNew {
-			s.FirstNew = out.Start
+			s.FirstNew, s.NewFrom = out.Start, from
 		}
 		o.lastNew = max(o.lastNew, out.Start)
 		return
@@ -94,8 +107,11 @@ func (o *observation) certain() int64 {
 		if s.LastOld == 0 { // perhaps the old ones have not begun to answer
 			return 0
 		}
+		if len(o.stay) > 0 && o.lastStay <= turned+o.settle {
+			return 0 // silence of the old ones alone could be that of all
+		}
 	case s.FirstNew == 0 || o.lastNew <= turned:
-		return 0 // silence of the old ones alone could be that of all
+		return 0 // here too
 	}
 	return turned + o.settle
 }

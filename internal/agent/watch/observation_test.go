@@ -81,6 +81,21 @@ func TestObservation(t *testing.T) {
 			want:     Seen{LastOld: 2, OldSettled: 12},
 		},
 		{
+			name: "another one stays", command: Command{Old: removed.Old, Stay: []netip.Addr{newPod}}, over: true,
+			outcomes: []probe.Outcome{answer(1, oldPod), answer(2, newPod), answer(3, oldPod), answer(4, newPod), answer(14, newPod)},
+			want:     Seen{LastOld: 3, OldSettled: 13},
+		},
+		{
+			name: "the one that stays is silent too", command: Command{Old: removed.Old, Stay: []netip.Addr{newPod}},
+			outcomes: []probe.Outcome{answer(1, oldPod), answer(2, newPod), silence(3), silence(20)},
+			want:     Seen{LastOld: 1},
+		},
+		{
+			name: "any one beside another that stays", command: Command{AnyNew: true, Stay: []netip.Addr{oldPod}}, over: true,
+			outcomes: []probe.Outcome{answer(1, oldPod), answer(2, oldPod), answer(3, newPod)},
+			want:     Seen{FirstNew: 3, OldSettled: 3},
+		},
+		{
 			name: "not yet begun to answer", command: removed,
 			outcomes: []probe.Outcome{silence(3), silence(20)},
 		},

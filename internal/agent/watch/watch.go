@@ -39,14 +39,17 @@ type Command struct {
 	// that should not any more. One of them may be empty.
 	New []netip.Addr `json:"new,omitempty"`
 	Old []netip.Addr `json:"old,omitempty"`
-	// AnyNew makes every endpoint that is not old a new one, for changes of
-	// which nobody knows beforehand who will answer.
+	// AnyNew makes every endpoint a new one that is neither old nor stays, for
+	// changes of which nobody knows beforehand who will answer.
 	AnyNew bool `json:"anyNew,omitempty"`
+	// Stay are endpoints that answer before the change and after it.
+	Stay []netip.Addr `json:"stay,omitempty"`
 	// Interval is the time between the starts of two connections; zero means
 	// DefaultInterval.
 	Interval time.Duration `json:"interval,omitempty"`
 	// Settle is how long no old endpoint may answer until the removal counts
-	// as certain; zero means DefaultSettle.
+	// as certain; zero means DefaultSettle. Where nobody else could answer it
+	// is at least twice AttemptTimeout.
 	Settle time.Duration `json:"settle,omitempty"`
 	// Timeout is when to give up, counted from the beginning of the watch;
 	// zero means DefaultTimeout.
@@ -64,6 +67,8 @@ type Seen struct {
 	// FirstNew is the start of the first connection answered by a new
 	// endpoint.
 	FirstNew int64 `json:"firstNew,omitempty"`
+	// NewFrom is that endpoint.
+	NewFrom netip.Addr `json:"newFrom,omitzero"`
 	// LastOld is the start of the last connection answered by an old
 	// endpoint. The watch begins before the change, so this can be earlier.
 	LastOld int64 `json:"lastOld,omitempty"`
