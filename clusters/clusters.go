@@ -221,6 +221,13 @@ type Proxy interface {
 	Syncs(ctx context.Context) (Syncs, error)
 }
 
+// Freezable is a proxy that can be kept from running.
+type Freezable interface {
+	// Freeze takes all processors from it or, with false, gives them back
+	// (SIGSTOP and SIGCONT). Programs that it has started go on.
+	Freeze(on bool) error
+}
+
 // Tabled is a proxy whose rules can be looked up while it writes them, without
 // being in its way.
 type Tabled interface {

@@ -157,7 +157,8 @@ func (s *scenario) arrange() {
 	}
 	slices.SortFunc(s.modes, compareModes)
 	slices.SortFunc(s.points, func(p, q results.Point) int {
-		return cmp.Or(cmp.Compare(p.Services, q.Services), cmp.Compare(p.Endpoints, q.Endpoints), cmp.Compare(p.Placement, q.Placement))
+		return cmp.Or(cmp.Compare(p.Services, q.Services), cmp.Compare(p.Endpoints, q.Endpoints), cmp.Compare(p.Placement, q.Placement),
+			cmp.Compare(windowOf(p), windowOf(q)), cmp.Compare(p.Batching, q.Batching))
 	})
 	if s.baseline == "" && len(s.modes) > 0 {
 		s.baseline = s.modes[0]

@@ -71,13 +71,7 @@ func (c *cell) add(t *results.Trial) error {
 		s.addErrors(h.Errors)
 	}
 	for _, v := range t.Scalars {
-		s := c.scalars[v.Metric]
-		if s == nil {
-			s = &scalar{unit: v.Unit, blocks: map[int]float64{}, censored: map[int]bool{}}
-			c.scalars[v.Metric] = s
-		}
-		s.blocks[t.Block] = v.Value
-		s.censored[t.Block] = v.Censored
+		c.scalar(v.Metric, v.Unit).put(t.Block, v.Value, v.Censored)
 	}
 	c.addChanges(t)
 	return nil
@@ -92,68 +86,23 @@ func (c *cell) sample(key sampleKey) *samples {
 	return s
 }
 
+func (c *cell) scalar(metric, unit string) *scalar {
+	s := c.scalars[metric]
+	if s == nil {
+		s = &scalar{unit: unit, blocks: map[int]float64{}, censored: map[int]bool{}}
+		c.scalars[metric] = s
+	}
+	return s
+}
+
+// put sets the value of a block.
+func (s *scalar) put(block int, value float64, censored bool) {
+	s.blocks[block], s.censored[block] = value, censored
+}
+
 func (s *samples) addErrors(errors map[string]int64) {
 	for kind, n := range errors {
 		s.errors[kind] += n
-	}
-}
-
-// unmeasured is the kind of error of a change whose API write failed, or of which
-// traffic could not tell.
-const unmeasured = "not written or not observable"
-
-// addChanges derives programming latencies. A change that traffic had not
-// or, in modes whose tables can be looked up, the tables had not shown when
-// observation ended is censored with the time until then; a change whose write
-// failed is an error and no sample.
-func (c *cell) addChanges(t *results.Trial) {
-	if len(t.Changes) == 0 {
-		return
-	}
-	var added, addedLate, removed, removedLate, programmed, programmedLate []int64
-	var pods podChanges
-	failed := int64(0)
-	for _, ch := range t.Changes {
-		watched := max(0, ch.GaveUp-ch.Sent)
-		switch {
-		case ch.Error != "":
-			failed++
-			continue
-		case isPodChange(ch):
-			pods.add(ch)
-			continue
-		case ch.FirstNew == 0:
-			addedLate = append(addedLate, watched)
-		default:
-			added = append(added, max(0, ch.FirstNew-ch.Sent))
-		}
-		if ch.Programmed == 0 {
-			programmedLate = append(programmedLate, watched)
-		} else {
-			programmed = append(programmed, max(0, ch.Programmed-ch.Sent))
-		}
-		if ch.OldSettled == 0 {
-			removedLate = append(removedLate, watched)
-		} else {
-			removed = append(removed, max(0, ch.LastOld-ch.Sent))
-		}
-	}
-	derived := pods.distributions()
-	if len(derived) == 0 {
-		derived = map[string]*stats.Distribution{
-			results.ProgrammingAdd:    stats.FromDurations(added, addedLate),
-			results.ProgrammingRemove: stats.FromDurations(removed, removedLate),
-		}
-	}
-	if len(programmed) > 0 { // else they cannot be looked up, or showed nothing, which the trial says
-		derived[results.ProgrammingTable] = stats.FromDurations(programmed, programmedLate)
-	}
-	for metric, d := range derived {
-		s := c.sample(sampleKey{metric, results.ClassAll})
-		s.blocks[t.Block] = d
-		if failed > 0 {
-			s.errors[unmeasured] += failed
-		}
 	}
 }
 

@@ -85,7 +85,7 @@ func (s *sheet) figures() ([]figure, error) {
 	var all []figure
 	for _, build := range []builder{
 		pathScaling, pathCurves, pathPositions, connectScaling, connectCurves, httpFigure,
-		addFigure, removeFigure, podComesFigure, podGoesFigure, churnFigure, coldStartFigure, costFigure, rulesFigure, blocksFigure,
+		addFigure, removeFigure, rateFigure, podComesFigure, podGoesFigure, churnFigure, coldStartFigure, costFigure, rulesFigure, blocksFigure,
 	} {
 		f, err := build(s)
 		if err != nil {
@@ -163,8 +163,8 @@ func (s *scenario) axis() scaleAxis {
 		if distinct(s.points, other) > 1 {
 			same = append(same, count(other(p), thing))
 		}
-		if distinct(s.points, func(p results.Point) string { return p.Placement }) > 1 {
-			same = append(same, p.Placement)
+		if distinct(s.points, results.Point.Extras) > 1 {
+			same = append(same, p.Extras())
 		}
 		name := strings.Join(same, ", ")
 		i := slices.IndexFunc(axis.groups, func(g scaleGroup) bool { return g.name == name })

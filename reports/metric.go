@@ -57,7 +57,14 @@ func families() []family {
 		{results.HTTPNew + results.Lag, "HTTP requests on new connections sent late"},
 		{results.ProgrammingAdd, "New endpoint reached after the API write"},
 		{results.ProgrammingRemove, "Removed endpoint last reached after the API write"},
+		{results.ProgrammingWrite, "API write acknowledged"},
+		{results.ProgrammingFailing, "Last connection that failed after the API write"},
+		{results.Saturation, "Highest rate of changes that do not wait for one another"},
 		{results.ProgrammingTable, "New endpoints in the kernel's tables after the API write"},
+		{results.ChurnLag, "API writes sent late"},
+		{results.ChurnDue, "API writes due"},
+		{results.ChurnSent, "API writes sent"},
+		{results.ChurnRate, "API writes sent per second"},
 		{results.PodTotal, "New pod reached after the API write"},
 		{results.PodReady, "New pod ready after the API write"},
 		{results.PodSlice, "New pod in an EndpointSlice after it was ready"},
@@ -118,8 +125,10 @@ func metricTitle(metric string) string {
 			parts[i] = "p99.9"
 		case p == results.ClassDirect:
 			parts[i] = "to a pod IP"
-		case p == results.ClassFirst, p == results.ClassMiddle, p == results.ClassLast:
+		case p == results.ClassFirst, p == results.ClassMiddle, p == results.ClassLast, p == results.ClassChanged:
 			parts[i] = p + " Services"
+		case strings.HasPrefix(p, "rate-"):
+			parts[i] = "at " + strings.ReplaceAll(strings.TrimPrefix(p, "rate-"), "_", ".") + " a second"
 		case isTenth(p):
 			parts[i] = "tenth " + strings.TrimLeft(p[1:], "0") + " of the rules"
 		}

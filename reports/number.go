@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"time"
+
 	"math"
 	"strconv"
 	"strings"
@@ -247,11 +249,11 @@ func count(n int, thing string) string {
 func (s *scenario) sizeName(p results.Point) string {
 	services := distinct(s.points, func(p results.Point) int { return p.Services })
 	endpoints := distinct(s.points, func(p results.Point) int { return p.Endpoints })
-	placements := distinct(s.points, func(p results.Point) string { return p.Placement })
+	extras := distinct(s.points, results.Point.Extras)
 	switch {
-	case placements > 1 && services == 1 && endpoints == 1:
-		return p.Placement
-	case placements > 1:
+	case extras > 1 && services == 1 && endpoints == 1:
+		return p.Extras()
+	case extras > 1:
 	case services > 1 && endpoints == 1:
 		return count(p.Services, "Service")
 	case services == 1 && endpoints > 1:
@@ -263,8 +265,15 @@ func (s *scenario) sizeName(p results.Point) string {
 // pointName writes a point in full: "5,000 Services × 2 endpoints, same-node".
 func pointName(p results.Point) string {
 	name := count(p.Services, "Service") + " × " + count(p.Endpoints, "endpoint")
-	if p.Placement != "" {
-		name += ", " + p.Placement
+	if extras := p.Extras(); extras != "" {
+		name += ", " + extras
 	}
 	return name
+}
+
+// windowOf is the window of a point's batching, for its place among others: those
+// without one come first.
+func windowOf(p results.Point) time.Duration {
+	window, _ := time.ParseDuration(p.Batching) // "none" is none
+	return window
 }

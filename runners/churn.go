@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -36,6 +38,12 @@ const (
 
 // changer makes the changes of a churn.
 type changer interface {
+	// planned is how many API writes the schedule asks for.
+	planned() int
+	// affected are the Services of the population that it changes: those that
+	// somebody answers for all the time, and those for which sometimes nobody
+	// should.
+	affected() (changed, silenced []int)
 	// run makes all changes of the schedule that begins at a time of
 	// CLOCK_MONOTONIC, and returns when the last has been seen or given up.
 	run(ctx context.Context, begin int64) error
@@ -45,9 +53,9 @@ type changer interface {
 	close()
 }
 
-// churn changes the population, and measures how long it takes until traffic
-// obeys and what other traffic notices.
-func churn(ctx context.Context, f *inFlight) error {
+// changePopulation changes the population, and measures how long it takes until
+// traffic obeys and what other traffic notices.
+func changePopulation(ctx context.Context, f *inFlight) error {
 	watcher, err := watch.Start(ctx, f.cluster.Place(clusters.AtClient))
 	if err != nil {
 		return err
@@ -70,6 +78,10 @@ func churn(ctx context.Context, f *inFlight) error {
 		return err
 	}
 	f.record.Changes = slices.SortedFunc(slices.Values(c.changes()), func(a, b results.Change) int { return cmp.Compare(a.ID, b.ID) })
+	if f.frozen != nil {
+		f.record.Phases = append(f.record.Phases, *f.frozen)
+	}
+	f.countChanges(c.planned())
 	f.doubtChanges()
 	f.doubtConnector(results.ConnectChurn, traffic)
 	if err := f.storeBackground(traffic); err != nil {
@@ -92,10 +104,11 @@ func (f *inFlight) changer(ctx context.Context, w *watch.Watcher) (changer, erro
 
 // duringTraffic makes all changes while connections are made in the background.
 func (f *inFlight) duringTraffic(ctx context.Context, c changer) (traffic *connect.Result, err error) {
-	spec := f.background()
+	spec := f.background(c)
 	begin := agent.Now() + churnLead.Nanoseconds()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.run(ctx, begin) })
+	g.Go(func() error { return f.freeze(ctx, begin) })
 	g.Go(func() (err error) {
 		traffic, err = connect.Run(ctx, f.cluster.Place(clusters.AtClient), spec)
 		return err
@@ -103,23 +116,66 @@ func (f *inFlight) duringTraffic(ctx context.Context, c changer) (traffic *conne
 	return traffic, g.Wait()
 }
 
-// background returns the traffic during churn: new connections to Services of the
-// population, which a churner may change and a podChanger does not.
-func (f *inFlight) background() connect.Spec {
+// background returns the traffic during churn: new connections to Services that
+// are changed, to others all over the rules, and to the first and the last.
+func (f *inFlight) background(c changer) connect.Spec {
 	rate, timeout := churnTraffic, scenarios.DefaultConnectTimeout.Std()
 	if c := f.trial.scenario.Traffic.Connect; c != nil {
 		rate, timeout = min(rate, c.Rate), c.Timeout.Std()
 	}
 	spec := connect.Spec{
-		Protocol: f.protocol(),
-		Mix:      []connect.Share{{Class: results.ClassAll, Weight: 1}}, Rate: rate, Timeout: timeout,
-		Duration: churnLead + f.trial.scenario.Churn.Duration.Std() + churnTail,
+		Protocol: f.protocol(), Rate: rate, Timeout: timeout,
+		Duration: churnLead + f.trial.scenario.Churn.Length() + churnTail,
 		Seed:     f.random("connect.churn").Uint64(), BinWidth: churnBins,
 	}
-	for _, addr := range f.serviceAddrs(f.classes.All) {
-		spec.Targets = append(spec.Targets, connect.Target{Addr: addr, Class: results.ClassAll})
+	changed, silenced := c.affected()
+	var others []netip.Addr
+	for _, ip := range f.classes.All {
+		if i, _ := f.population.Index(ip); !slices.Contains(changed, i) && !slices.Contains(silenced, i) {
+			others = append(others, ip)
+		}
+	}
+	// Most go where there is most to be seen.
+	for _, group := range []struct {
+		class  string
+		weight int
+		addrs  []netip.AddrPort
+	}{
+		{results.ClassAll, 4, f.serviceAddrs(others)},
+		{results.ClassChanged, 4, f.addrsOf(changed)},
+		{results.ClassFirst, 1, f.serviceAddrs(f.classes.First)},
+		{results.ClassLast, 1, f.serviceAddrs(f.classes.Last)},
+	} {
+		if len(group.addrs) == 0 {
+			continue
+		}
+		spec.Mix = append(spec.Mix, connect.Share{Class: group.class, Weight: group.weight})
+		for _, addr := range group.addrs {
+			spec.Targets = append(spec.Targets, connect.Target{Addr: addr, Class: group.class})
+		}
 	}
 	return spec
+}
+
+// addrsOf are where Services are reached.
+func (f *inFlight) addrsOf(services []int) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, i := range services {
+		all = append(all, f.population.Addr(i))
+	}
+	return all
+}
+
+// churnable are the Services that a churn may change, in the same order in every
+// mode; only those at the positions, which are other ones in each, are left out.
+func (f *inFlight) churnable() []int {
+	var all []int
+	for _, i := range f.random("churned").Perm(f.population.Services()) {
+		if class, _ := f.classes.Of(f.population.ClusterIP(i)); class == results.ClassAll {
+			all = append(all, i)
+		}
+	}
+	return all
 }
 
 // storeBackground records the connections made during churn, together and over
@@ -137,6 +193,25 @@ func (f *inFlight) storeBackground(r *connect.Result) error {
 		Metric: results.ConnectChurn, Phase: phaseChurn, Start: r.Start, Width: churnBins.Nanoseconds(), Bins: r.Bins,
 	})
 	return f.store(metric{results.ConnectChurn, byClass})
+}
+
+// countChanges records how many writes were asked for, and how many were sent.
+func (f *inFlight) countChanges(planned int) {
+	sent, first, last := 0, int64(math.MaxInt64), int64(0)
+	for _, c := range f.record.Changes {
+		if c.Sent != 0 {
+			sent++
+			first, last = min(first, c.Sent), max(last, c.Sent)
+		}
+	}
+	f.scalar(results.ChurnDue, "count", float64(planned))
+	f.scalar(results.ChurnSent, "count", float64(sent))
+	if len(f.trial.scenario.Churn.Rates) == 0 && last > first {
+		f.scalar(results.ChurnRate, "count/s", float64(sent-1)/seconds(last-first))
+	}
+	if sent != planned {
+		f.warn("programming", "%d of %d API writes were sent", sent, planned)
+	}
 }
 
 // doubtChanges warns of changes that were not written as planned.

@@ -2,21 +2,18 @@ package runners
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"golang.org/x/sync/errgroup"
 
 	"svcbench/clusters"
-	"svcbench/internal/agent"
 	"svcbench/internal/agent/watch"
 	"svcbench/internal/results"
-	"svcbench/runners/population"
+	"svcbench/runners/churn"
 )
 
 const (
@@ -25,244 +22,189 @@ const (
 	preRoll = 250 * time.Millisecond
 	// writeTimeout is when a write to the API is given up.
 	writeTimeout = 30 * time.Second
-	// probeRate is the highest rate of connections that watch changes, all
-	// together, if each change is watched for about typicalWatch. A scenario
-	// with more changes gets a longer pause between them than
-	// watch.DefaultInterval, the same in every mode.
-	probeRate    = 5000
-	typicalWatch = 1500 * time.Millisecond
+	// writers is how many writes are under way at once: more only wait for one
+	// another in the client, and would seem to take longer.
+	writers = 32
+	// watchedAtOnce is how many changes are watched at a time, if each takes
+	// typicalWatch, so that connections every millisecond to all of them take
+	// but a part of a core.
+	watchedAtOnce = 6
+	typicalWatch  = 1500 * time.Millisecond
 )
 
-// churner replaces the endpoints of Services on a schedule. No Service is
-// changed twice at the same time, and no pod IP comes back.
+// churner changes Services on a schedule. No Service is changed twice at the same
+// time, and no pod IP comes back by chance.
 type churner struct {
-	f        *inFlight
-	watcher  *watch.Watcher
-	table    clusters.Table // nil if it cannot be looked up
-	due      []time.Duration
-	interval time.Duration // between two connections that watch a change
-	idle     chan int      // the Services that may be changed, the next first
+	f       *inFlight
+	watcher *watch.Watcher
+	table   clusters.Table // nil if it cannot be looked up
+	plan    []churn.Change
+	pools   []*pool
+	// touched and silenced are the Services of the pools; see changer.affected.
+	touched, silenced []int
+	writing           chan struct{} // has room for those who write
 
-	mu        sync.Mutex
-	endpoints map[int][]netip.Addr // of Services that were changed; none if in doubt
-	made      []results.Change
-	failed    int
+	mu     sync.Mutex
+	now    map[int]churn.Service // Services that were changed
+	made   []results.Change
+	doubts int // Services of which nobody knows what they are
+}
+
+// pool is the Services that one kind changes.
+type pool struct {
+	kind churn.Kind
+	idle chan []*changed // groups that may be changed, the next first
+	size int             // of Services
+}
+
+// changed is a Service that changes from time to time.
+type changed struct {
+	churn.Service
+	// lingering are endpoints of changes that were not watched: they may still
+	// answer.
+	lingering []netip.Addr
+	// doubtful means that a write failed, and nobody knows what it is now.
+	doubtful bool
 }
 
 func newChurner(f *inFlight, w *watch.Watcher) (*churner, error) {
-	churn := f.trial.scenario.Churn
+	c := f.trial.scenario.Churn
+	kinds, err := churn.All(c)
+	if err != nil {
+		return nil, err
+	}
 	table, err := f.openTable()
 	if err != nil {
 		return nil, err
 	}
-	c := &churner{
-		f: f, watcher: w, table: table, due: dues(churn, f.random("changes")),
-		interval:  max(f.probeInterval, probeInterval(churn.Rate)),
-		idle:      make(chan int, f.population.Services()),
-		endpoints: map[int][]netip.Addr{},
+	n := f.population.Services()
+	e := &churner{
+		f: f, watcher: w, table: table, writing: make(chan struct{}, writers), now: map[int]churn.Service{},
+		plan: churn.Plan(c, kinds, n, watchedShare(c.Watched), f.random("changes")),
 	}
-	// In the same order in every mode; only the Services at the positions,
-	// which are other ones in each, are left out.
-	for _, i := range f.random("churned").Perm(f.population.Services()) {
-		if class, _ := f.classes.Of(f.population.ClusterIP(i)); class == results.ClassAll {
-			c.idle <- i
+	e.deal(kinds)
+	e.noteWatched()
+	return e, nil
+}
+
+// watchedShare is how many of the changes at a rate are watched: as many as was
+// asked for or, if nothing was, as can be.
+func watchedShare(asked *float64) func(rate float64) float64 {
+	return func(rate float64) float64 {
+		if asked != nil {
+			return *asked
+		}
+		return min(1, watchedAtOnce/(rate*typicalWatch.Seconds()))
+	}
+}
+
+// noteWatched says how many changes are watched, if not all are.
+func (e *churner) noteWatched() {
+	watched := 0
+	for _, p := range e.plan {
+		if p.Watched {
+			watched++
 		}
 	}
-	if c.interval != watch.DefaultInterval {
-		f.note("each change was watched by a connection every %v", c.interval)
+	if watched < len(e.plan) {
+		e.f.note("%d of %d changes were watched by traffic, drawn at random", watched, len(e.plan))
 	}
-	return c, nil
+	if i := e.interval(); i != watch.DefaultInterval {
+		e.f.note("each of these was watched by a connection every %v", i)
+	}
+}
+
+func (e *churner) interval() time.Duration { return max(watch.DefaultInterval, e.f.probeInterval) }
+
+// deal deals the Services that may be changed out to the kinds, in the same order
+// in every mode; only the Services at the positions, which are other ones in each,
+// are left out.
+func (e *churner) deal(kinds []churn.Kind) {
+	c, p := e.f.trial.scenario.Churn, e.f.population
+	hands := make([][]*changed, len(kinds))
+	for n, i := range e.f.churnable() {
+		k := n % len(kinds)
+		hands[k] = append(hands[k], &changed{Service: churn.First(p, i)})
+	}
+	rate := slices.Max(c.Steps()) / float64(len(kinds))
+	for k, kind := range kinds {
+		hand := hands[k][:kind.Pool(rate, len(hands[k]))]
+		groups := slices.Collect(slices.Chunk(hand, max(1, min(kind.Group(c, p.Services()), len(hand)))))
+		if n := len(groups); n > 1 && len(groups[n-1]) < len(groups[0]) {
+			groups = groups[:n-1] // every change is as large as the others
+		}
+		one := &pool{kind: kind, idle: make(chan []*changed, len(groups))}
+		for _, g := range groups {
+			one.idle <- g
+			one.size += len(g)
+			for _, s := range g {
+				if kind.Silences {
+					e.silenced = append(e.silenced, s.Index)
+				} else {
+					e.touched = append(e.touched, s.Index)
+				}
+			}
+		}
+		e.pools = append(e.pools, one)
+	}
 }
 
 var _ changer = (*churner)(nil)
 
+// run makes all changes. One whose Service is not to be had in time is late; it
+// does not keep those of other kinds waiting.
+func (e *churner) run(ctx context.Context, begin int64) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for k, p := range e.pools {
+		var mine []churn.Change
+		var due []time.Duration
+		for _, planned := range e.plan {
+			if planned.Kind == k {
+				mine, due = append(mine, planned), append(due, planned.At)
+			}
+		}
+		if len(mine) > 0 && p.size == 0 {
+			return fmt.Errorf("no Service is left for %s: %d Services are too few", p.kind.Name, e.f.population.Services())
+		}
+		g.Go(func() error {
+			return onSchedule(ctx, begin, due, p.idle, func(ctx context.Context, n int, group []*changed, at int64) error {
+				return e.change(ctx, p, mine[n], group, at)
+			})
+		})
+	}
+	return g.Wait()
+}
+
 // changes are those that were made. They are also what the population is from now
 // on.
-func (c *churner) changes() []results.Change {
-	maps.Copy(c.f.endpoints, c.endpoints)
-	if c.table != nil && !slices.ContainsFunc(c.made, func(c results.Change) bool { return c.Programmed != 0 }) {
-		c.f.missing(results.ProgrammingTable, "no change was seen in the kernel's tables")
+func (e *churner) changes() []results.Change {
+	for i, s := range e.now {
+		e.f.changed[i] = s
 	}
-	return c.made
+	if e.table != nil && !slices.ContainsFunc(e.made, func(c results.Change) bool { return c.Programmed != 0 }) {
+		e.f.missing(results.ProgrammingTable, "no change was seen in the kernel's tables")
+	}
+	return e.made
 }
+
+// planned is how many writes there are in all.
+func (e *churner) planned() int {
+	n := 0
+	for _, p := range e.plan {
+		n += e.pools[p.Kind].group() * e.pools[p.Kind].kind.Writes
+	}
+	return n
+}
+
+// affected are the Services of the pools.
+func (e *churner) affected() (changed, silenced []int) { return e.touched, e.silenced }
+
+// group is how many Services one change takes.
+func (p *pool) group() int { return p.size / max(1, cap(p.idle)) }
 
 // close closes the tables.
-func (c *churner) close() {
-	if c.table != nil {
-		_ = c.table.Close() // they were only read
+func (e *churner) close() {
+	if e.table != nil {
+		_ = e.table.Close() // they were only read
 	}
-}
-
-// probeInterval is the time between two connections that watch a change, when
-// there are so many changes a second.
-func probeInterval(rate float64) time.Duration {
-	under := rate * typicalWatch.Seconds() // changes under way at once
-	interval := time.Duration(under / probeRate * float64(time.Second)).Round(100 * time.Microsecond)
-	return max(watch.DefaultInterval, interval)
-}
-
-// run makes all changes. One whose Service is not to be had in time is late.
-func (c *churner) run(ctx context.Context, begin int64) error {
-	return onSchedule(ctx, begin, c.due, c.idle, c.change)
-}
-
-// change makes the n-th change, to Service i at the time due.
-func (c *churner) change(ctx context.Context, n, i int, due int64) error {
-	p := c.f.population
-	old, fresh := c.endpointsOf(i), p.Spare(n)
-	watching, cancel := context.WithCancel(ctx)
-	defer cancel()
-	seen, err := c.watcher.Watch(watching, watch.Command{
-		ID: n, Addr: p.Addr(i), New: fresh, Old: old, Protocol: c.f.protocol(),
-		Interval: c.interval, Timeout: preRoll + c.f.trial.scenario.Churn.Timeout.Std(),
-	})
-	if err != nil {
-		return err
-	}
-	if err := waitUntil(ctx, due); err != nil {
-		return err
-	}
-	change := results.Change{ID: n + 1, Kind: string(c.f.trial.scenario.Churn.Kind), Service: p.Name(i), Due: due}
-	programmed := c.programmed(ctx, i, fresh) // tables may have it before the answer to the write is here
-	defer programmed()
-	if err := c.write(ctx, &change, i, fresh); err != nil {
-		return err
-	}
-	if change.Error != "" {
-		change.GaveUp = agent.Now()
-		return c.doubt(change, i)
-	}
-	if _, err := observe(ctx, &change, c.watcher, seen); err != nil {
-		return err
-	}
-	if change.Programmed, err = programmed(); err != nil {
-		return fmt.Errorf("look for change %d: %w", change.ID, err)
-	}
-	// The old pods went on answering until traffic had left them.
-	if err := c.f.cluster.Backends().Off(ctx, old...); err != nil {
-		return fmt.Errorf("take replaced pods away: %w", err)
-	}
-	c.finish(change, i, fresh)
-	return nil
-}
-
-// write gives Service i new endpoints. What the API server says against it is
-// part of the change, and no error.
-func (c *churner) write(ctx context.Context, change *results.Change, i int, fresh []netip.Addr) error {
-	slice := c.f.population.EndpointSlice(i, fresh)
-	slices := c.f.cluster.API().DiscoveryV1().EndpointSlices(population.Namespace)
-	limited, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	change.Sent = agent.Now()
-	// Without a resource version the write is unconditional: nobody else
-	// changes the slice, so that there is nothing to conflict with.
-	_, err := slices.Update(limited, slice, metav1.UpdateOptions{})
-	answered := agent.Now()
-	switch {
-	case err == nil:
-		change.Acked = answered
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	default:
-		change.Error = err.Error()
-	}
-	return nil
-}
-
-// programmed begins to look at the kernel's tables until they lead Service i to
-// the new endpoints. The function that it returns ends that, and says when they
-// did; 0 if they have not yet, or cannot be looked up. It must be called before
-// the tables are closed, and may be called again.
-func (c *churner) programmed(ctx context.Context, i int, fresh []netip.Addr) func() (int64, error) {
-	if c.table == nil {
-		return func() (int64, error) { return 0, nil }
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	var at int64
-	var err error
-	go func() {
-		defer close(ended)
-		at, err = awaitTable(ctx, c.table, c.f.population.Addr(i), c.f.trial.scenario.Population.Protocol, fresh)
-	}()
-	return func() (int64, error) {
-		cancel()
-		<-ended
-		return at, err
-	}
-}
-
-// observe waits until it has been seen with traffic what became of a change,
-// completes it, and returns which new endpoint was the first to answer.
-func observe(ctx context.Context, change *results.Change, w *watch.Watcher, seen <-chan watch.Seen) (newFrom netip.Addr, err error) {
-	var s watch.Seen
-	select {
-	case <-ctx.Done():
-		return newFrom, context.Cause(ctx)
-	case one, ok := <-seen:
-		if !ok {
-			return newFrom, fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, w))
-		}
-		s = one
-	}
-	change.FirstNew, change.OldSettled, change.GaveUp = s.FirstNew, s.OldSettled, s.GaveUp
-	change.Probes, change.Errors = s.Probes, s.Errors
-	// The watch began before the write.
-	if s.LastOld >= change.Sent {
-		change.LastOld = s.LastOld
-	}
-	// Who asked a little earlier can still be answered by the new state.
-	earliest := change.Sent - watch.DefaultAttemptTimeout.Nanoseconds()
-	if s.FirstNew != 0 && s.FirstNew < earliest || s.FirstNew == 0 && s.OldSettled != 0 && s.OldSettled < change.Sent {
-		change.Error = beforehand
-	}
-	return s.NewFrom, nil
-}
-
-// beforehand is what is wrong with a change that connections seemed to obey before it
-// was written: something else made them, or they were stalled.
-const beforehand = "connections behaved as after the change before it was written"
-
-// finish records a change and lets the Service be changed again.
-func (c *churner) finish(change results.Change, i int, now []netip.Addr) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.made = append(c.made, change)
-	c.endpoints[i] = now
-	c.idle <- i // has room for all Services
-}
-
-// doubt records a change whose write failed. Nobody knows which endpoints its
-// Service has now, so that it is not changed again. When that is so for many,
-// it is no measurement any more.
-func (c *churner) doubt(change results.Change, i int) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.made = append(c.made, change)
-	c.endpoints[i] = nil
-	c.failed++
-	if most := len(c.due) / 10; c.failed > most || c.failed == len(c.f.classes.All) {
-		return fmt.Errorf("%d of %d changes could not be written, the last because: %s", c.failed, len(c.due), change.Error)
-	}
-	return nil
-}
-
-func (c *churner) endpointsOf(i int) []netip.Addr {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if ips, ok := c.endpoints[i]; ok {
-		return ips
-	}
-	return c.f.population.PodIPs(i)
-}
-
-// silence returns why a watch ended without a word.
-func silence(ctx context.Context, w *watch.Watcher) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := w.Err(); err != nil {
-		return err
-	}
-	return errors.New("the watcher was closed")
 }

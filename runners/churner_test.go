@@ -3,13 +3,12 @@ package runners
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"svcbench/clusters"
 	"svcbench/internal/agent/watch"
 	"svcbench/internal/results"
+	"svcbench/runners/churn"
 	"svcbench/runners/population"
-	"svcbench/runners/position"
 	"svcbench/scenarios"
 )
 
@@ -21,20 +20,25 @@ func TestChangesInDoubt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &inFlight{population: p, classes: &position.Classes{All: make([]netip.Addr, 10)}}
-	c := &churner{f: f, due: make([]time.Duration, 20), endpoints: map[int][]netip.Addr{}}
+	f := &inFlight{population: p, changed: map[int]churn.Service{}}
+	e := &churner{
+		f: f, plan: make([]churn.Change, 20), now: map[int]churn.Service{},
+		pools: []*pool{{kind: churn.Kind{Writes: 1}, size: 10, idle: make(chan []*changed, 10)}},
+	}
+	doubt := func(i int) error {
+		return e.doubt(&oneMove{service: &changed{Service: churn.First(p, i)}, change: results.Change{ID: i + 1, Error: "conflict"}})
+	}
 	for i := range 2 {
-		if err := c.doubt(results.Change{ID: i, Error: "conflict"}, i); err != nil {
+		if err := doubt(i); err != nil {
 			t.Errorf("%d of 20 writes failed: %v", i+1, err)
 		}
 	}
-	if err := c.doubt(results.Change{ID: 2, Error: "conflict"}, 2); err == nil {
+	if err := doubt(2); err == nil {
 		t.Error("3 of 20 writes failed without an error")
 	}
-	if len(c.made) != 3 {
-		t.Errorf("%d changes recorded, want 3", len(c.made))
+	if made := e.changes(); len(made) != 3 {
+		t.Errorf("%d changes recorded, want 3", len(made))
 	}
-	f.endpoints = c.endpoints
 	if targets := f.serviceTargets([]int{0, 1, 2, 3}); len(targets) != 1 || targets[0].ID != p.Name(3) {
 		t.Errorf("verified are %+v, want only the Service that nobody doubts", targets)
 	}

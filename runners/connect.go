@@ -92,7 +92,7 @@ func (f *inFlight) podAddrs() []netip.AddrPort {
 	n := f.population.Services()
 	var addrs []netip.AddrPort
 	for _, i := range f.random("direct").Perm(n)[:min(n, directPods)] {
-		addrs = append(addrs, f.population.PodAddr(f.endpointsOf(i)[0]))
+		addrs = append(addrs, f.population.PodAddr(f.population.PodIPs(i)[0]))
 	}
 	return addrs
 }

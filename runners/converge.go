@@ -52,9 +52,8 @@ func reachPods(ctx context.Context, f *inFlight) error {
 	for _, i := range f.sample() {
 		ips = append(ips, f.population.PodIPs(i)...)
 	}
-	if churns(f) {
-		last := changes(f.trial.scenario.Churn) - 1
-		ips = append(ips, f.population.Spare(last)...)
+	if spares := f.spares(); spares > 0 {
+		ips = append(ips, f.population.Spare(spares-1)...)
 	}
 	slices.SortFunc(ips, netip.Addr.Compare)
 	var targets []verify.Target
@@ -110,7 +109,7 @@ func converged(r *verify.Result) int64 {
 // verifyIntact makes sure after all measurements that Services still lead to
 // their endpoints, changed ones to the new.
 func verifyIntact(ctx context.Context, f *inFlight) error {
-	changed := slices.Sorted(maps.Keys(f.endpoints))
+	changed := slices.Sorted(maps.Keys(f.changed))
 	f.random("intact").Shuffle(len(changed), func(i, j int) { changed[i], changed[j] = changed[j], changed[i] })
 	services := append(f.sample(), changed[:min(len(changed), sampled)]...)
 	slices.Sort(services)
@@ -131,18 +130,19 @@ func sample(r *rand.Rand, n int) []int {
 }
 
 // serviceTargets returns what must be true of Services, on their first port
-// and on their last. Services whose endpoints are in doubt are left out.
+// and on their last. Services that have no endpoints, or of which nobody knows
+// what they are, are left out.
 func (f *inFlight) serviceTargets(services []int) []verify.Target {
 	var targets []verify.Target
 	for _, i := range services {
-		want := f.endpointsOf(i)
-		if len(want) == 0 {
+		s := f.service(i)
+		if !s.Answers() {
 			continue
 		}
 		name := f.population.Name(i)
-		targets = append(targets, verify.Target{ID: name, Addr: f.population.Addr(i), Want: want})
+		targets = append(targets, verify.Target{ID: name, Addr: s.Addr, Want: s.Endpoints})
 		if f.population.Ports() > 1 {
-			targets = append(targets, verify.Target{ID: name + " last port", Addr: f.population.LastAddr(i), Want: want})
+			targets = append(targets, verify.Target{ID: name + " last port", Addr: f.population.LastAddr(i), Want: s.Endpoints})
 		}
 	}
 	return targets

@@ -69,7 +69,7 @@ func Estimate(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode)
 		seconds += float64(len(h.Connections)) * each
 	}
 	if c := s.Churn; c != nil {
-		seconds += c.Duration.Std().Seconds() + estimatedSettle
+		seconds += c.Length().Seconds() + estimatedSettle
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

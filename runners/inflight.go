@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"runtime"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/path"
 	"svcbench/internal/results"
+	"svcbench/runners/churn"
 	"svcbench/runners/population"
 	"svcbench/runners/position"
 )
@@ -40,14 +40,16 @@ type inFlight struct {
 
 	// From cluster-up on.
 	cluster clusters.Cluster
-	// From prepare or cluster-up on; endpoints are those of Services that
-	// have been changed since.
+	// From prepare or cluster-up on; changed are Services that a churn has
+	// changed since.
 	population *population.Population
-	endpoints  map[int][]netip.Addr
+	changed    map[int]churn.Service
 	// What the proxy had used by certain moments, from coldstart on.
 	cost costs
 	// From rules on.
 	classes *position.Classes
+	// frozen is when the proxy was frozen, from churn on, if it was.
+	frozen *results.Phase
 	// From attach-path to collect-path.
 	probe *path.Probe
 	// warmups is how many connections the connector made before it counted.
@@ -60,7 +62,7 @@ func (r *run) runTrial(ctx context.Context, t Trial, logDir string) (*results.Tr
 	f := &inFlight{
 		trial: t, provider: r.provider, kept: r.kept, observer: r.options.Observer, logDir: logDir,
 		probeInterval: r.options.ProbeInterval, populations: r.options.Populations,
-		endpoints: map[int][]netip.Addr{},
+		changed: map[int]churn.Service{},
 		record: &results.Trial{
 			ID: t.ID, Scenario: t.Scenario, Point: t.PlannedTrial.Point, Mode: t.Mode, Variant: t.Variant, Provider: r.provider.Name(),
 			Block: t.Block, Order: t.Order, Started: time.Now(), Status: results.Complete,
@@ -144,12 +146,12 @@ func (f *inFlight) random(purpose string) *rand.Rand {
 	return source(f.trial.scenario.Seed, purpose, p.Scenario, fmt.Sprint(p.Point.Services), fmt.Sprint(p.Point.Endpoints), fmt.Sprint(p.Block))
 }
 
-// endpointsOf returns the pod IPs of Service i as they are now.
-func (f *inFlight) endpointsOf(i int) []netip.Addr {
-	if ips, ok := f.endpoints[i]; ok {
-		return ips
+// service returns Service i as it is now.
+func (f *inFlight) service(i int) churn.Service {
+	if s, ok := f.changed[i]; ok {
+		return s
 	}
-	return f.population.PodIPs(i)
+	return churn.First(f.population, i)
 }
 
 // protocol is spoken to Services and pods.

@@ -54,7 +54,7 @@ func phases() []phase {
 		{name: phaseCollectPath, when: attached, run: collectPath},
 		{name: phaseKeepAlive, measuring: true, when: requests(scenarios.KeepAlive), run: httpTraffic(scenarios.KeepAlive)},
 		{name: phaseNew, measuring: true, when: requests(scenarios.NewConnection), run: httpTraffic(scenarios.NewConnection)},
-		{name: phaseChurn, measuring: true, when: churns, run: churn},
+		{name: phaseChurn, measuring: true, when: churns, run: changePopulation},
 		{name: phaseIntact, run: verifyIntact},
 		{name: phaseProxyCost, when: measuresProxy, run: proxyCost},
 	}

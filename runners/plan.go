@@ -116,7 +116,7 @@ func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scena
 		name += "-" + variant
 	}
 	estimate := Estimate(s, point, mode)
-	if !slices.ContainsFunc(p.Trials, func(t Trial) bool { return t.Scenario == s.Name && t.point == point }) {
+	if !slices.ContainsFunc(p.Trials, func(t Trial) bool { return keyOf(t) == populationKey{s.Name, point.Population()} }) {
 		estimate += EstimatePopulation(point)
 	}
 	at := pointOf(point)
@@ -137,7 +137,7 @@ func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scena
 
 // pointOf is a point as results have it.
 func pointOf(p scenarios.Point) results.Point {
-	return results.Point{Services: p.Services, Endpoints: p.Endpoints, Placement: string(p.Placement)}
+	return results.Point{Services: p.Services, Endpoints: p.Endpoints, Placement: string(p.Placement), Batching: string(p.Batching)}
 }
 
 // Estimate is how long all trials will take together.

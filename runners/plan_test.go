@@ -144,7 +144,7 @@ func TestPlanOfNothing(t *testing.T) {
 
 func TestEstimate(t *testing.T) {
 	idle := parse(t, "idle", "blocks: 1\n")
-	busy := parse(t, "busy", "traffic: {connect: {rate: 10, warmup: 1s, duration: 5s}}\nchurn: {kind: replace-endpoints, rate: 1, duration: 20s}\n")
+	busy := parse(t, "busy", "traffic: {connect: {rate: 10, warmup: 1s, duration: 5s}}\nchurn: {kinds: [replace-endpoints], rate: 1, duration: 20s}\n")
 	point := scenarios.Point{Services: 1000, Endpoints: 2}
 	less, more := Estimate(&idle, point, scenarios.NFTables), Estimate(&busy, point, scenarios.NFTables)
 	if more-less < 26*time.Second {

@@ -15,6 +15,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/watch"
 	"svcbench/internal/results"
+	"svcbench/runners/churn"
 )
 
 // podChanger changes real pods on a schedule, each behind a Service of its own,
@@ -26,6 +27,7 @@ type podChanger struct {
 	track    *tracker
 	due      []time.Duration
 	idle     chan []*podded // those that may be changed, which a change takes together
+	group    int            // how many that is
 	interval time.Duration  // between two connections that watch a change
 
 	mu   sync.Mutex
@@ -39,8 +41,8 @@ func newPodChanger(ctx context.Context, f *inFlight, w *watch.Watcher) (*podChan
 	if !ok {
 		return nil, errors.New("this cluster runs no pods")
 	}
-	churn := f.trial.scenario.Churn
-	kind, err := podKindOf(churn.Kind, f.cluster.API(), pods)
+	spec := f.trial.scenario.Churn
+	kind, err := podKindOf(spec.Kinds[0], f.cluster.API(), pods)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +50,11 @@ func newPodChanger(ctx context.Context, f *inFlight, w *watch.Watcher) (*podChan
 	if err != nil {
 		return nil, err
 	}
-	c := &podChanger{f: f, kind: kind, watcher: w, track: track, due: dues(churn, f.random("changes"))}
-	all, err := c.deploy(ctx, kind.services(churn))
+	c := &podChanger{f: f, kind: kind, watcher: w, track: track}
+	for _, due := range churn.Schedule(spec, f.random("changes")) {
+		c.due = append(c.due, due.At)
+	}
+	all, err := c.deploy(ctx, kind.services(spec))
 	if err != nil {
 		track.close()
 		return nil, err
@@ -58,7 +63,8 @@ func newPodChanger(ctx context.Context, f *inFlight, w *watch.Watcher) (*podChan
 	c.idle = make(chan []*podded, len(groups))
 	for _, g := range groups {
 		c.idle <- g
-		c.interval = max(f.probeInterval, probeInterval(churn.Rate), time.Duration(len(g))*time.Second/probeRate)
+		c.group = len(g)
+		c.interval = max(watch.DefaultInterval, f.probeInterval, time.Duration(len(g))*watch.DefaultInterval/watchedAtOnce)
 	}
 	if c.interval != watch.DefaultInterval {
 		f.note("each change was watched by a connection every %v", c.interval)
@@ -74,6 +80,12 @@ func (c *podChanger) run(ctx context.Context, begin int64) error {
 }
 
 func (c *podChanger) changes() []results.Change { return c.made }
+
+// planned is how many writes there are in all.
+func (c *podChanger) planned() int { return len(c.due) * c.group }
+
+// affected are none of the population.
+func (c *podChanger) affected() (changed, silenced []int) { return nil, nil }
 
 // close ends the watches; what was deployed goes with the cluster.
 func (c *podChanger) close() { c.track.close() }

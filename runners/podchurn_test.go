@@ -96,10 +96,10 @@ func (c *poddedCluster) rollTo(ctx context.Context, name string) error {
 var _ clusters.Podded = (*poddedCluster)(nil)
 
 // startPodChurn prepares a churn of rolled pods in a cluster, and lets it serve.
-func startPodChurn(t *testing.T, c *poddedCluster, churn scenarios.Churn) (*podChanger, *watch.Watcher) {
+func startPodChurn(t *testing.T, c *poddedCluster, spec scenarios.Churn) (*podChanger, *watch.Watcher) {
 	t.Helper()
 	f := &inFlight{
-		trial:   Trial{scenario: &scenarios.Scenario{Seed: 1, Churn: &churn, Population: scenarios.Population{Protocol: scenarios.TCP}}},
+		trial:   Trial{scenario: &scenarios.Scenario{Seed: 1, Churn: &spec, Population: scenarios.Population{Protocol: scenarios.TCP}}},
 		cluster: c, observer: silent{}, record: &results.Trial{},
 	}
 	w, err := watch.Start(t.Context(), c.Place(clusters.AtClient))
@@ -122,7 +122,7 @@ func startPodChurn(t *testing.T, c *poddedCluster, churn scenarios.Churn) (*podC
 func TestPodChurn(t *testing.T) {
 	c := newPoddedCluster(t)
 	changer, _ := startPodChurn(t, c, scenarios.Churn{
-		Kind: scenarios.RollPods, Rate: 2, Duration: scenarios.Duration(2 * time.Second), Timeout: scenarios.Duration(20 * time.Second),
+		Kinds: []scenarios.ChurnKind{scenarios.RollPods}, Rate: 2, Duration: scenarios.Duration(2 * time.Second), Timeout: scenarios.Duration(20 * time.Second),
 	})
 	if err := changer.run(t.Context(), agent.Now()+preRoll.Nanoseconds()); err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestPodChurnStops(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			c := newPoddedCluster(t)
 			changer, w := startPodChurn(t, c, scenarios.Churn{
-				Kind: scenarios.RollPods, Rate: 1, Duration: scenarios.Duration(time.Hour), Timeout: scenarios.Duration(20 * time.Second),
+				Kinds: []scenarios.ChurnKind{scenarios.RollPods}, Rate: 1, Duration: scenarios.Duration(time.Hour), Timeout: scenarios.Duration(20 * time.Second),
 			})
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)

@@ -13,6 +13,7 @@ import (
 	"svcbench/clusters"
 	"svcbench/internal/agent"
 	"svcbench/internal/results"
+	"svcbench/runners/churn"
 	"svcbench/runners/population"
 	"svcbench/scenarios"
 )
@@ -28,7 +29,7 @@ type populationKey struct {
 	point    scenarios.Point
 }
 
-func keyOf(t Trial) populationKey { return populationKey{t.Scenario, t.point} }
+func keyOf(t Trial) populationKey { return populationKey{t.Scenario, t.point.Population()} }
 
 // of returns what is kept for a trial, nil if nothing is.
 func (k kept) of(t Trial) clusters.Prepared { return k[keyOf(t)] }
@@ -143,12 +144,22 @@ func populate(ctx context.Context, f *inFlight) error { return f.write(ctx, f.cl
 // compose makes the population of the trial, which exists on paper only.
 func (f *inFlight) compose(n clusters.Network) (err error) {
 	s := f.trial.scenario
-	spare := 0
-	if churns(f) {
-		spare = changes(s.Churn) * f.trial.point.Endpoints
-	}
-	f.population, err = population.New(n, f.trial.point, s.Population, spare)
+	f.population, err = population.New(n, f.trial.point, s.Population, f.spares()*f.trial.point.Endpoints)
 	return err
+}
+
+// spares is how many sets of endpoints churn may need beside those of the
+// population.
+func (f *inFlight) spares() int {
+	s := f.trial.scenario
+	if !churns(f) || s.PodNodes() > 0 {
+		return 0
+	}
+	kinds, err := churn.All(s.Churn)
+	if err != nil {
+		return 0 // the churn itself will say so
+	}
+	return churn.Spares(s.Churn, kinds, f.trial.point.Services)
 }
 
 // write writes the population to an API.

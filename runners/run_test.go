@@ -65,7 +65,7 @@ blocks: 1
 traffic:
   connect: {rate: 500, warmup: 20ms, duration: 400ms}
   http: {rate: 200, warmup: 50ms, duration: 100ms}
-churn: {kind: replace-endpoints, rate: 20, duration: 500ms, timeout: 5s}
+churn: {kinds: [replace-endpoints], rate: 20, duration: 500ms, timeout: 5s}
 `)
 	p := &fakeProvider{prepare: func(c *fakeCluster) {
 		c.inNamespace()

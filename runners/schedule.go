@@ -2,32 +2,12 @@ package runners
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"svcbench/internal/agent"
-	"svcbench/scenarios"
 )
-
-// changes is how many changes a churn makes.
-func changes(c *scenarios.Churn) int {
-	const rounding = 1e-9 // 0.1/s for 30 s are three
-	return max(1, int(c.Rate*c.Duration.Std().Seconds()+rounding))
-}
-
-// dues returns when each change is due, counted from the beginning of the
-// churn: at a random moment of its share of the time. With equal distances
-// they would keep step with a proxy that syncs once a second and all meet it
-// at the same moments of its pause.
-func dues(c *scenarios.Churn, r *rand.Rand) []time.Duration {
-	due := make([]time.Duration, changes(c))
-	for i := range due {
-		due[i] = time.Duration((float64(i) + r.Float64()) / c.Rate * float64(time.Second))
-	}
-	return due
-}
 
 // waitUntil returns at a time of CLOCK_MONOTONIC, at once if that is past, or
 // with the cause of the end of ctx.

@@ -10,6 +10,7 @@ import (
 
 	"svcbench/clusters"
 	"svcbench/internal/agent"
+	"svcbench/runners/churn"
 	"svcbench/runners/population"
 	"svcbench/scenarios"
 )
@@ -69,8 +70,8 @@ func TestNobodyLooksIntoClosedTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := &scriptedTable{looks: [][]netip.Addr{{podIP(1)}}}
-	c := &churner{f: &inFlight{population: p, trial: Trial{scenario: &scenarios.Scenario{}}}, table: table}
-	stop := c.programmed(t.Context(), 0, p.Spare(0))
+	e := &churner{f: &inFlight{population: p, trial: Trial{scenario: &scenarios.Scenario{}}}, table: table}
+	stop := e.programmed(t.Context(), churn.First(p, 0))
 	for range 2 {
 		if at, err := stop(); at != 0 || err != nil {
 			t.Errorf("seen at %d, %v", at, err)
@@ -83,7 +84,7 @@ func TestNobodyLooksIntoClosedTables(t *testing.T) {
 	if table.late {
 		t.Error("a closed table was read")
 	}
-	if at, err := (&churner{}).programmed(t.Context(), 0, nil)(); at != 0 || err != nil {
+	if at, err := (&churner{}).programmed(t.Context(), churn.Service{})(); at != 0 || err != nil {
 		t.Errorf("without tables: %d, %v", at, err)
 	}
 }

@@ -12,8 +12,10 @@ import (
 // of its own, so that one mistake is reported once.
 func (d *decoder) check(s *Scenario) {
 	d.checkPoints(s)
+	d.checkWindows(s)
 	d.checkMeasure(s)
 	d.checkWork(s)
+	d.checkChurn(s)
 	d.checkProtocol(s)
 	d.checkModes(s)
 	d.checkProxy(s)
@@ -29,13 +31,14 @@ func (d *decoder) checkPoints(s *Scenario) {
 		services, servicesOK := d.axis(i, "services")
 		endpoints, endpointsOK := d.axis(i, "endpoints")
 		placement, placementOK := d.axis(i, "placement")
-		if !servicesOK || !endpointsOK || !placementOK || !d.sound(fmt.Sprintf("points[%d]", i)) {
+		batching, batchingOK := d.axis(i, "batching")
+		if !servicesOK || !endpointsOK || !placementOK || !batchingOK || !d.sound(fmt.Sprintf("points[%d]", i)) {
 			continue
 		}
 		if !d.checkNodePorts(s, p, cmp.Or(services, d.marks["population.ports"], d.marks["population.type"])) {
 			continue
 		}
-		at := cmp.Or(services, endpoints, placement)
+		at := cmp.Or(services, endpoints, placement, batching)
 		if at == nil { // everything is a default
 			return
 		}
@@ -124,7 +127,7 @@ func (d *decoder) checkWork(s *Scenario) {
 	if h := s.Traffic.HTTP; h != nil {
 		work("traffic.http", float64(h.Rate), h.Duration, "request")
 	}
-	if c := s.Churn; c != nil {
+	if c := s.Churn; c != nil && c.Rate > 0 {
 		work("churn", c.Rate, c.Duration, "change")
 	}
 }
@@ -174,6 +177,22 @@ func (d *decoder) checkProxy(s *Scenario) {
 		p.Found, p.Expected = longest.String(), fmt.Sprintf("at least %v", shortest)
 	}
 	d.report(at.value, p)
+}
+
+// checkWindows reports windows of points that kube-proxy would refuse.
+func (d *decoder) checkWindows(s *Scenario) {
+	if !d.sound("proxy", "proxy.syncPeriod") {
+		return
+	}
+	for i, p := range s.Points {
+		at, ok := d.axis(i, "batching")
+		longest := *s.Proxy.SyncPeriod
+		if period := p.Batching.period(); at != nil && ok && period > longest {
+			d.report(at.value, Problem{Path: at.path, Message: at.path + " is longer than proxy.syncPeriod",
+				Found: fmt.Sprintf("%v and %v", period, longest), Expected: "a window of at most syncPeriod"})
+			return
+		}
+	}
 }
 
 // lineOf returns the line in which a field was written, 0 if it was not.

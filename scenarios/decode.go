@@ -283,8 +283,8 @@ func (d *decoder) crossProduct(n *yaml.Node, p *Points, path string) bool {
 		return false
 	}
 	if len(a.list()) == 0 {
-		if d.sound(path+".services", path+".endpoints", path+".placement") {
-			d.report(at, Problem{Path: path, Message: path + " has no points", Expected: "lists of services, endpoints and placement, or no such line"})
+		if d.sound(path+".services", path+".endpoints", path+".placement", path+".batching") {
+			d.report(at, Problem{Path: path, Message: path + " has no points", Expected: "lists of services, endpoints, placement or batching, or no such line"})
 		}
 		return false
 	}

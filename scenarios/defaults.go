@@ -38,6 +38,12 @@ const (
 	DefaultHTTPTimeout = Duration(5 * time.Second)
 	// DefaultChurnTimeout is how long traffic is watched for a change.
 	DefaultChurnTimeout = Duration(20 * time.Second)
+	// DefaultChurnGrace is how long a pod that a rolling update has replaced goes
+	// on answering: as long as it sleeps in the preStop hooks that people write
+	// for exactly this.
+	DefaultChurnGrace = Duration(5 * time.Second)
+	// DefaultChurnShare is the share of Services that are changed at once.
+	DefaultChurnShare = 0.1
 
 	// DefaultBatching gives every mode the same window.
 	DefaultBatching = BatchingEqual
@@ -73,11 +79,6 @@ func ServiceTypes() []ServiceType { return []ServiceType{ClusterIP, NodePort} }
 // Placements returns every place that endpoints may have.
 func Placements() []Placement { return []Placement{CrossNode, SameNode} }
 
-// ChurnKinds returns every kind of change.
-func ChurnKinds() []ChurnKind {
-	return []ChurnKind{ReplaceEndpoints, RollPods, DeletePods, ScalePods, FlipReadiness, DrainNode}
-}
-
 // Batchings returns every kind of batching.
 func Batchings() []Batching { return []Batching{BatchingEqual, BatchingDefaults, BatchingNone} }
 
@@ -110,7 +111,7 @@ func (s *Scenario) Default() {
 		}
 	}
 	if c := s.Churn; c != nil {
-		setDefault(&c.Timeout, DefaultChurnTimeout)
+		c.setDefaults()
 	}
 	if len(s.Measure) == 0 {
 		s.Measure = s.possible()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,18 +40,21 @@ type field struct {
 
 var (
 	namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	linePattern = regexp.MustCompile(`^[^\r\n]*[^\s][^\r\n]*$`)
+	// windowPattern lets no more than an hour through.
+	windowPattern = regexp.MustCompile(`^(defaults|none|0s|[0-9]{1,5}ms|[0-9]{1,3}(\.[0-9]{1,3})?s|[0-9]{1,2}m)$`)
+	linePattern   = regexp.MustCompile(`^[^\r\n]*[^\s][^\r\n]*$`)
 )
 
 // fields returns the table of every field, in the order of the reference.
 func fields() []field {
-	return append(append(headFields(), trafficFields()...), runFields()...)
+	return slices.Concat(headFields(), trafficFields(), churnFields(), runFields())
 }
 
 func headFields() []field {
 	services := field{min: 1, max: MaxServices}
 	endpoints := field{min: 1, max: MaxEndpoints}
 	placement := field{enum: names(Placements()), wrong: "is not a known placement"}
+	window := field{pattern: windowPattern, format: "defaults, none, or a duration of at most 1h, such as 500ms or 10s"}
 	placed := placement
 	placed.defNote = "cross-node in kind clusters of two nodes or more, else same-node"
 	return []field{
@@ -86,6 +90,9 @@ func headFields() []field {
 		endpoints.as("points.endpoints[]", "", nil),
 		{path: "points.placement", about: "Where endpoints are, the inner axis: with --cluster kind, both can be compared.", maxItems: MaxPoints},
 		placement.as("points.placement[]", "", nil),
+		window.as("points[].batching", "How long modes may gather changes at this point: defaults or none, see batching, or a window for every mode.", nil),
+		{path: "points.batching", about: "Such windows, the innermost axis.", maxItems: MaxPoints},
+		window.as("points.batching[]", "", nil),
 	}
 }
 
@@ -108,16 +115,30 @@ func trafficFields() []field {
 		{path: "traffic.http.connections", about: "Kinds of connections measured, one after the other: kept alive between requests, or a new one for each.",
 			def: "[" + join(names(ConnectionKinds()), ", ", ", ") + "]"},
 		{path: "traffic.http.connections[]", enum: names(ConnectionKinds()), wrong: "is not a known kind of connection"},
+	}
+}
 
-		{path: "churn", about: "A stream of changes to the population at a fixed rate. Used by the instrument programming."},
-		{path: "churn.kind", about: "What one change is. replace-endpoints replaces every endpoint of a Service by new ones, as a finished rolling update does. " +
-			"The others change real pods, in kind clusters: roll-pods replaces the pod of a Service by a rolling update of its Deployment; " +
-			"delete-pods deletes it; scale-pods scales the Deployment to two pods and back; flip-readiness makes the pod not ready and ready again; " +
-			"drain-node evicts the pods of ten Services from their node (--workers 2).",
-			enum: names(ChurnKinds()), wrong: "is not a known kind of churn"},
-		field{max: MaxRate, above: true}.as("churn.rate", "Changes per second; may be a fraction.", nil),
-		duration.as("churn.duration", "How long changes are made.", nil),
+func churnFields() []field {
+	rate := field{max: MaxRate, above: true}
+	share := field{max: 1, above: true}
+	duration := field{max: MaxDuration.Std().Seconds(), above: true}
+	return []field{
+		{path: "churn", about: "A stream of changes to the population, each at its time whatever became of those before. Used by the instrument programming."},
+		{path: "churn.kinds", about: "What changes, in turns if there are several kinds. " + describeKinds()},
+		{path: "churn.kinds[]", enum: names(ChurnKinds()), wrong: "is not a known kind of churn"},
+		rate.as("churn.rate", "Changes per second; may be a fraction. scale-storm and node-loss change many Services each time.", nil),
+		{path: "churn.rates", about: "Rates that are tried one after the other instead, each for the duration: where changes begin to wait for one another, the mode is at its limit.",
+			maxItems: MaxRates},
+		rate.as("churn.rates[]", "", nil),
+		duration.as("churn.duration", "How long changes are made, at each rate.", nil),
 		duration.as("churn.timeout", "A change that traffic has not seen by then is counted as censored.", DefaultChurnTimeout),
+		field{max: 1}.as("churn.watched", "Share of the changes that traffic watches for; the others are made all the same.", nil).
+			with("as many as connections at every millisecond can watch: all up to 4 changes a second"),
+		duration.as("churn.grace", "With rolling-update, how long pods answer after they were replaced.", DefaultChurnGrace),
+		share.as("churn.share", "With scale-storm and node-loss, the share of Services that are changed at once.", DefaultChurnShare),
+		{path: "churn.freeze", about: "Stops the proxy in the middle of the churn, as a fault: it gets no processor for a while, and then goes on."},
+		duration.as("churn.freeze.after", "Time from the beginning of the churn.", nil),
+		duration.as("churn.freeze.duration", "How long it gets none.", nil),
 	}
 }
 
@@ -160,6 +181,12 @@ func (f field) as(path, about string, def any) field {
 	if def != nil {
 		f.def = fmt.Sprint(def)
 	}
+	return f
+}
+
+// with returns f with a default in words.
+func (f field) with(defNote string) field {
+	f.defNote = defNote
 	return f
 }
 

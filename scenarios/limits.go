@@ -29,6 +29,8 @@ const (
 	MaxPoints = 1000
 	// MaxRate is the highest rate of traffic or churn, per second.
 	MaxRate = 100_000
+	// MaxRates is the largest number of rates that are tried one after the other.
+	MaxRates = 20
 	// MaxDuration is the longest duration, warm-up or time-out.
 	MaxDuration = Duration(time.Hour)
 	// MaxBlocks is the largest number of blocks.

@@ -96,6 +96,9 @@ func (o Overrides) replaceAxis(old Points) Points {
 		if !slices.Contains(a.Placement, p.Placement) {
 			a.Placement = append(a.Placement, p.Placement)
 		}
+		if !slices.Contains(a.Batching, p.Batching) {
+			a.Batching = append(a.Batching, p.Batching)
+		}
 	}
 	var points Points
 	a.each(func(p Point, _ map[string]int) { points = append(points, p) })

@@ -125,8 +125,8 @@ func TestParseAccepts(t *testing.T) {
 		check      func(*Scenario) bool
 	}{
 		{"nothing but the header", "", func(s *Scenario) bool { return s.Population.Services == DefaultServices }},
-		{"rate as a whole number for a fraction", "churn: {kind: replace-endpoints, rate: 2, duration: 1s}", func(s *Scenario) bool { return s.Churn.Rate == 2 }},
-		{"rate with an exponent", "churn: {kind: replace-endpoints, rate: 2.5e-1, duration: 10s}", func(s *Scenario) bool { return s.Churn.Rate == 0.25 }},
+		{"rate as a whole number for a fraction", "churn: {kinds: [replace-endpoints], rate: 2, duration: 1s}", func(s *Scenario) bool { return s.Churn.Rate == 2 }},
+		{"rate with an exponent", "churn: {kinds: [replace-endpoints], rate: 2.5e-1, duration: 10s}", func(s *Scenario) bool { return s.Churn.Rate == 0.25 }},
 		{"quoted text", "baseline: 'ipvs'", func(s *Scenario) bool { return s.Baseline == IPVS }},
 		{"largest seed", "seed: 18446744073709551615", func(s *Scenario) bool { return s.Seed == 1<<64-1 }},
 		{"no batching", "proxy: {minSyncPeriod: 0s}", func(s *Scenario) bool { return *s.Proxy.MinSyncPeriod == 0 }},

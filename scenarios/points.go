@@ -12,6 +12,7 @@ type axes struct {
 	Services  []int       `yaml:"services,omitempty"`
 	Endpoints []int       `yaml:"endpoints,omitempty"`
 	Placement []Placement `yaml:"placement,omitempty"`
+	Batching  []Window    `yaml:"batching,omitempty"`
 }
 
 // axis is one list of axes: how long it is, and how its values get into a point.
@@ -27,6 +28,7 @@ func (a axes) list() []axis {
 		{"services", len(a.Services), func(p *Point, i int) { p.Services = a.Services[i] }},
 		{"endpoints", len(a.Endpoints), func(p *Point, i int) { p.Endpoints = a.Endpoints[i] }},
 		{"placement", len(a.Placement), func(p *Point, i int) { p.Placement = a.Placement[i] }},
+		{"batching", len(a.Batching), func(p *Point, i int) { p.Batching = a.Batching[i] }},
 	}
 	return slices.DeleteFunc(all, func(x axis) bool { return x.size == 0 })
 }
@@ -97,14 +99,25 @@ func (s *Scenario) at(p Point) Point {
 func (s *Scenario) At(p Point) *Scenario {
 	at := *s
 	at.Population.Placement = s.at(p).Placement
+	at.Batching, at.Proxy.MinSyncPeriod = p.Batching.apply(s.Batching, s.Proxy.MinSyncPeriod)
 	return &at
 }
 
-// String writes a point for messages: "100 Services x 2 endpoints, same-node".
+// Population is the point without what has no part in what is written to the API.
+func (p Point) Population() Point {
+	p.Batching = ""
+	return p
+}
+
+// String writes a point for messages: "100 Services x 2 endpoints, same-node,
+// batching none".
 func (p Point) String() string {
 	text := fmt.Sprintf("%d Services x %d endpoints", p.Services, p.Endpoints)
 	if p.Placement != "" {
 		text += ", " + string(p.Placement)
+	}
+	if p.Batching != "" {
+		text += ", batching " + string(p.Batching)
 	}
 	return text
 }

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,34 @@ const (
 	// BatchingNone lets no mode wait.
 	BatchingNone Batching = "none"
 )
+
+// Window is the batching of a point: "defaults", "none", or the window that
+// every mode gets, such as "10s". It is empty where the scenario says it.
+type Window string
+
+// Windows are those that are no duration.
+func Windows() []Window { return []Window{Window(BatchingDefaults), Window(BatchingNone)} }
+
+// apply returns what a scenario is set up with at a point with this window, from
+// what it is set up with elsewhere.
+func (w Window) apply(b Batching, period *Duration) (Batching, *Duration) {
+	if w == "" {
+		return b, period
+	}
+	if slices.Contains(Windows(), w) {
+		return Batching(w), nil
+	}
+	return BatchingEqual, new(w.period())
+}
+
+// period is the window of one that is a duration, 0 of the others.
+func (w Window) period() Duration {
+	var d Duration
+	if d.UnmarshalText([]byte(w)) != nil {
+		return 0
+	}
+	return d
+}
 
 // IPVSSettings are what only the mode ipvs has.
 type IPVSSettings struct {

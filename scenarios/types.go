@@ -111,16 +111,17 @@ const (
 )
 
 // Point is one position on the scale axis. A zero field takes the value of
-// the scenario's population.
+// the scenario's population, and an empty Window its batching.
 type Point struct {
 	Services  int       `yaml:"services,omitempty" json:"services,omitempty"`
 	Endpoints int       `yaml:"endpoints,omitempty" json:"endpoints,omitempty"`
 	Placement Placement `yaml:"placement,omitempty" json:"placement,omitempty"`
+	Batching  Window    `yaml:"batching,omitempty" json:"batching,omitempty"`
 }
 
 // Points is the scale axis: in YAML either a list of points, or a mapping
-// of lists (services, endpoints, placement) whose cross product is taken in the
-// order written, services outermost and placement innermost.
+// of lists (services, endpoints, placement, batching) whose cross product is
+// taken in the order written, services outermost and batching innermost.
 type Points []Point
 
 // Traffic is the load during the measurement.
@@ -163,56 +164,6 @@ const (
 	// NewConnection opens a connection for each request.
 	NewConnection ConnectionKind = "new"
 )
-
-// ChurnKind names one kind of change.
-type ChurnKind string
-
-// ReplaceEndpoints replaces every endpoint of a Service by new ones, as a
-// finished rolling update does. New pods answer before the API write, old
-// pods go on answering until the change has settled.
-const ReplaceEndpoints ChurnKind = "replace-endpoints"
-
-// The kinds of changes to real pods, which not every provider has. Their Services
-// are additional to the population.
-const (
-	// RollPods replaces the pod behind a Service by a new one, by a rolling
-	// update of its Deployment: the new pod is ready before the old one is told
-	// to end.
-	RollPods ChurnKind = "roll-pods"
-	// DeletePods deletes the pod behind a Service, whose Deployment makes
-	// another.
-	DeletePods ChurnKind = "delete-pods"
-	// ScalePods scales a Deployment to two pods and back to one, in turns.
-	ScalePods ChurnKind = "scale-pods"
-	// FlipReadiness makes the pod behind a Service not ready and ready again, in
-	// turns.
-	FlipReadiness ChurnKind = "flip-readiness"
-	// DrainNode evicts the pods of ten Services from their node at once.
-	DrainNode ChurnKind = "drain-node"
-)
-
-// PodNodes is how many nodes that run pods the scenario needs beside that of the
-// client: none if it can be measured without pods.
-func (s *Scenario) PodNodes() int {
-	switch {
-	case s.Churn == nil || s.Churn.Kind == ReplaceEndpoints || !s.Measures(Programming):
-		return 0
-	case s.Churn.Kind == DrainNode:
-		return 2
-	}
-	return 1
-}
-
-// Churn is an open-loop stream of changes to the population.
-type Churn struct {
-	Kind ChurnKind `yaml:"kind" json:"kind"`
-	// Rate is in changes per second.
-	Rate     float64  `yaml:"rate" json:"rate"`
-	Duration Duration `yaml:"duration" json:"duration"`
-	// Timeout after which a change that traffic has not seen is a censored
-	// sample.
-	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
-}
 
 // Instrument names one thing svcbench can measure.
 type Instrument string

@@ -48,8 +48,9 @@ type deployment interface {
 }
 
 var (
-	_ clusters.Proxy  = (*proxy)(nil)
-	_ clusters.Tabled = (*proxy)(nil)
+	_ clusters.Proxy     = (*proxy)(nil)
+	_ clusters.Tabled    = (*proxy)(nil)
+	_ clusters.Freezable = (*proxy)(nil)
 )
 
 // configureProxy decides what the cluster is created from.
@@ -137,6 +138,18 @@ func (p *proxy) Config() string { return p.program.Config }
 
 // Notes are facts of the mode.
 func (p *proxy) Notes() []string { return p.cluster.mode.Notes(p.cluster.config.Settings) }
+
+// Freeze stops the proxy's process, or lets it go on.
+func (p *proxy) Freeze(on bool) error {
+	pid := p.current()
+	if pid == 0 {
+		return fmt.Errorf("freeze %s: it does not run", p.binary())
+	}
+	if err := process.Freeze(pid, on); err != nil {
+		return fmt.Errorf("freeze %s: %w", p.binary(), err)
+	}
+	return nil
+}
 
 // Usage reads what the kernel counted for the proxy.
 func (p *proxy) Usage(context.Context) (u clusters.Usage, err error) {

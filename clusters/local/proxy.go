@@ -42,8 +42,9 @@ type proxy struct {
 }
 
 var (
-	_ clusters.Proxy  = (*proxy)(nil)
-	_ clusters.Tabled = (*proxy)(nil)
+	_ clusters.Proxy     = (*proxy)(nil)
+	_ clusters.Tabled    = (*proxy)(nil)
+	_ clusters.Freezable = (*proxy)(nil)
 )
 
 // newProxy makes everything the proxy needs but does not start it.
@@ -189,6 +190,18 @@ func (p *proxy) Table() (clusters.Table, error) {
 		return m.Table(p.node())
 	}
 	return nil, nil
+}
+
+// Freeze stops the proxy's process, or lets it go on.
+func (p *proxy) Freeze(on bool) error {
+	child := p.current()
+	if child == nil {
+		return fmt.Errorf("freeze %s: it does not run", p.mode.Binary())
+	}
+	if err := process.Freeze(child.PID(), on); err != nil {
+		return fmt.Errorf("freeze %s: %w", p.mode.Binary(), err)
+	}
+	return nil
 }
 
 // Usage reads what the kernel counted for the proxy.

@@ -206,10 +206,7 @@ func highlighted(all []results.Histogram) []results.Histogram {
 
 func pointText(p results.Point) string {
 	text := fmt.Sprintf("%s×%d", thousands(p.Services), p.Endpoints)
-	if p.Placement != "" {
-		text += " " + p.Placement
-	}
-	return text
+	return strings.TrimSpace(text + " " + p.Extras())
 }
 
 // thousands writes a number with commas.

@@ -76,7 +76,7 @@ func printPlan(streams Streams, plan *runners.Plan, modes []clusters.Support) er
 	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ORDER\tSCENARIO\tBLOCK\tSERVICES\tENDPOINTS\tMODE\tESTIMATE")
 	for _, t := range plan.Results() {
-		endpoints := strings.TrimSpace(fmt.Sprint(t.Point.Endpoints, " ", t.Point.Placement))
+		endpoints := strings.TrimSpace(fmt.Sprint(t.Point.Endpoints, " ", t.Point.Extras()))
 		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%s\t%s\t%s\n", t.Order, t.Scenario, t.Block, t.Point.Services, endpoints, results.ModeName(t.Mode, t.Variant),
 			progress.Rough(time.Duration(t.Estimate*float64(time.Second))))
 	}

@@ -36,6 +36,14 @@ const (
 	// kernel's tables led to the new endpoints alone, where they can be
 	// looked up (mode ebpf).
 	ProgrammingTable = "programming.table"
+	// ProgrammingWrite is the time from sending an API write until the API server
+	// acknowledged it, which is part of the others.
+	ProgrammingWrite = "programming.write"
+	// ProgrammingFailing is the time from sending an API write to the last new
+	// connection that failed or reached the wrong endpoint, 0 if none did.
+	ProgrammingFailing = "programming.failing"
+	// ChurnLag is how late changes were written.
+	ChurnLag = "churn.lag"
 	// Pod is the prefix of the metrics of changes to real pods.
 	Pod = "programming.pod."
 	// PodTotal is the time from sending the API write to the start of the first
@@ -83,6 +91,14 @@ const (
 	// Rules is the prefix of the numbers of kernel objects: rules, or entries
 	// of maps.
 	Rules = "rules."
+	// Saturation is the highest rate of changes at which they did not wait for one
+	// another, where several were tried; reports derive it.
+	Saturation = "programming.saturation"
+	// ChurnDue and ChurnSent are how many API writes the schedule of a churn asked
+	// for, and how many were sent; ChurnRate is how many a second.
+	ChurnDue  = "churn.due"
+	ChurnSent = "churn.sent"
+	ChurnRate = "churn.rate"
 	// PopulateRate is the number of API objects written per second.
 	PopulateRate = "populate.rate"
 	// ClusterUp and ClusterDown are how long a cluster took to come and go.
@@ -97,13 +113,15 @@ const (
 	ClassMiddle = "middle"
 	ClassLast   = "last"
 	ClassDirect = "direct"
+	// ClassChanged are Services that a churn changes.
+	ClassChanged = "changed"
 )
 
 // LowerIsBetter reports whether less of a metric is an advantage. It is false
 // for rates and for numbers that are no judgement, such as the rule count.
 func LowerIsBetter(metric string) bool {
 	switch {
-	case metric == PopulateRate, strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
+	case metric == PopulateRate, metric == ChurnDue, metric == ChurnSent, metric == ChurnRate, metric == Saturation, strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
 		return false
 	}
 	return true

@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -12,13 +13,26 @@ type Point struct {
 	// Placement is where endpoints were, seen from the client, where the scenario
 	// says it.
 	Placement string `json:"placement,omitempty"`
+	// Batching is "defaults", "none" or the window that modes had, such as "10s",
+	// where that is an axis.
+	Batching string `json:"batching,omitempty"`
+}
+
+// Extras are what else it says beside numbers of Services and endpoints, in words.
+func (p Point) Extras() string {
+	if p.Batching == "" {
+		return p.Placement
+	}
+	return strings.TrimPrefix(p.Placement+", batching "+p.Batching, ", ")
 }
 
 // File is the point as a part of the names of files: "100x2-same-node".
 func (p Point) File() string {
 	name := fmt.Sprintf("%dx%d", p.Services, p.Endpoints)
-	if p.Placement != "" {
-		name += "-" + p.Placement
+	for _, more := range []string{p.Placement, p.Batching} {
+		if more != "" {
+			name += "-" + more
+		}
 	}
 	return name
 }
@@ -154,12 +168,40 @@ type Bin struct {
 	Max    int64 `json:"max"`
 }
 
+// The reasons why a change is no sample.
+const (
+	// UnseenNotWatched means that traffic did not watch for it.
+	UnseenNotWatched = "not watched"
+	// UnseenOvertaken means that the next change of the same Service was written
+	// before traffic had seen it.
+	UnseenOvertaken = "overtaken"
+	// UnseenMoot means that it undid what had not been done yet.
+	UnseenMoot = "moot"
+)
+
+// The values of Change.Only.
+const (
+	OnlyNew = "new"
+	OnlyOld = "old"
+)
+
 // Change is one API write and what traffic saw of it. Times are nanoseconds
 // of CLOCK_MONOTONIC; 0 means that it did not happen before GaveUp.
 type Change struct {
 	ID      int    `json:"id"`
 	Kind    string `json:"kind"`
 	Service string `json:"service"`
+	// Rate is how many changes a second there were, where that changed.
+	Rate float64 `json:"rate,omitempty"`
+	// Only says that the change brings new endpoints ("new") or takes old ones
+	// away ("old") alone; empty means both.
+	Only string `json:"only,omitempty"`
+	// Unseen says why the change is no sample although nothing went wrong; see
+	// UnseenNotWatched and others.
+	Unseen string `json:"unseen,omitempty"`
+	// Served says that connections to the Service should be answered before the
+	// change, after it and in between.
+	Served bool `json:"served,omitempty"`
 	// Due is when the seeded schedule wanted the write.
 	Due int64 `json:"due"`
 	// Sent is when the write was sent; Acked when the API server answered.
@@ -186,6 +228,9 @@ type Change struct {
 	// OldSettled is when it became certain that no more connections reach
 	// removed endpoints; 0 means it did not before GaveUp (censored).
 	OldSettled int64 `json:"oldSettled,omitempty"`
+	// LastFailed is the start of the last connection after the write that got no
+	// answer, or one of an endpoint that was neither old nor new.
+	LastFailed int64 `json:"lastFailed,omitempty"`
 	// GaveUp is when observation ended.
 	GaveUp int64 `json:"gaveUp"`
 	// Probes counts connections made to observe this change.

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -210,10 +211,19 @@ func (p *Population) Service(i int) *corev1.Service {
 	return s
 }
 
-// EndpointSlice returns the object that gives Service i these endpoints. There
-// is one slice a Service however many endpoints it has, so that a change is
-// one write; Kubernetes' own controller would begin another after 100.
-func (p *Population) EndpointSlice(i int, ips []netip.Addr) *discoveryv1.EndpointSlice {
+// ServiceAt returns the object of Service i with another number for its first
+// port.
+func (p *Population) ServiceAt(i int, port uint16) *corev1.Service {
+	s := p.Service(i)
+	s.Spec.Ports[0].Port = int32(port)
+	return s
+}
+
+// EndpointSlice returns the object that gives Service i the endpoints ips, and
+// resting ones that are not ready. There is one slice a Service however many
+// endpoints it has, so that a change is one write; Kubernetes' own controller
+// would begin another after 100.
+func (p *Population) EndpointSlice(i int, ips []netip.Addr, resting ...netip.Addr) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: p.Name(i), Namespace: Namespace,
@@ -224,10 +234,10 @@ func (p *Population) EndpointSlice(i int, ips []netip.Addr) *discoveryv1.Endpoin
 		},
 		AddressType: discoveryv1.AddressTypeIPv4,
 	}
-	for _, ip := range ips {
+	for n, ip := range slices.Concat(ips, resting) {
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{
 			Addresses:  []string{ip.String()},
-			Conditions: discoveryv1.EndpointConditions{Ready: new(true)},
+			Conditions: discoveryv1.EndpointConditions{Ready: new(n < len(ips))},
 			NodeName:   new(p.network.Node),
 		})
 	}

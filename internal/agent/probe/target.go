@@ -43,7 +43,7 @@ func (o Outcome) Silent() bool {
 }
 
 // Target is an address to which a Loop opens connections at a fixed pace. Its
-// exported fields must not change while a Loop has it.
+// exported fields must not change while a Loop has it, but for Interval in Tick.
 type Target struct {
 	// Addr is the IPv4 address and port to connect to.
 	Addr netip.AddrPort

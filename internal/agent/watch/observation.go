@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"time"
+
 	"net/netip"
 
 	"svcbench/internal/agent/errkind"
@@ -14,7 +16,10 @@ type observation struct {
 	new, old map[netip.Addr]struct{}
 	stay     map[netip.Addr]struct{}
 	anyNew   bool
+	dark     bool
+	choice   int64 // how many endpoints answer in turns, if others than old ones do
 	settle   int64
+	long     int64 // when it becomes a long watch
 	giveUp   int64
 	lastNew  int64 // the start of the last connection answered by a new one
 	lastStay int64 // and by one that stays
@@ -29,15 +34,30 @@ func newObservation(c Command, start int64) *observation {
 		// their end: it must be longer than connections wait.
 		settle = max(settle, 2*c.AttemptTimeout)
 	}
-	return &observation{
+	o := &observation{
 		seen:   Seen{ID: c.ID, Errors: map[string]int64{}},
 		new:    set(c.New),
 		old:    set(c.Old),
 		stay:   set(c.Stay),
 		anyNew: c.AnyNew,
+		dark:   c.Dark,
 		settle: settle.Nanoseconds(),
+		long:   start + LongWatch.Nanoseconds(),
 		giveUp: start + c.Timeout.Nanoseconds(),
 	}
+	if len(c.Stay) > 0 {
+		o.choice = int64(len(c.New) + len(c.Old) + len(c.Stay))
+	}
+	o.pace(c.Interval)
+	return o
+}
+
+// pace makes sure that so many connections settle the change that none of them
+// has missed the old endpoints by chance: of n endpoints that are chosen from at
+// random, one is missed k times with a probability of (1-1/n)^k < exp(-k/n).
+func (o *observation) pace(interval time.Duration) {
+	const sure = 14 // one in a million
+	o.settle = max(o.settle, sure*o.choice*interval.Nanoseconds())
 }
 
 func set(ips []netip.Addr) map[netip.Addr]struct{} {
@@ -56,6 +76,10 @@ func (o *observation) add(out probe.Outcome) {
 	o.last = max(o.last, out.Start)
 	if !out.Answered() {
 		s.Errors[out.Failure]++
+		s.LastFailed = max(s.LastFailed, out.Start)
+		if o.dark {
+			s.LastOld = max(s.LastOld, out.Start)
+		}
 		return
 	}
 	from := out.From.Addr()
@@ -77,6 +101,7 @@ func (o *observation) add(out probe.Outcome) {
 		return
 	}
 	s.Errors[errkind.WrongBackend]++
+	s.LastFailed = max(s.LastFailed, out.Start)
 }
 
 // over reports whether there is nothing more to see at the time now, and

@@ -97,7 +97,13 @@ func (w *watches) begin(c Command) error {
 	}
 	o := newObservation(c, agent.Now())
 	t := &probe.Target{Addr: c.Addr, Protocol: c.Protocol, Interval: c.Interval, Timeout: c.AttemptTimeout, Overlap: c.overlap()}
-	t.Tick = func(now int64) { w.look(o, t, now) }
+	t.Tick = func(now int64) {
+		if now >= o.long && t.Interval < LongInterval {
+			t.Interval = LongInterval
+			o.pace(t.Interval)
+		}
+		w.look(o, t, now)
+	}
 	t.Done = func(out probe.Outcome) {
 		o.add(out)
 		if o.seen.Probes == 1 {

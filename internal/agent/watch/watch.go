@@ -28,6 +28,13 @@ const (
 	DefaultAttemptTimeout = 200 * time.Millisecond
 )
 
+// A change that is not seen for so long is watched less often: what is then known
+// of its time is still known to a part in 300.
+const (
+	LongWatch    = 3 * time.Second
+	LongInterval = 10 * time.Millisecond
+)
+
 // Command is one change to watch.
 type Command struct {
 	// ID is the caller's; no two watches of a Watcher may have the same.
@@ -44,12 +51,17 @@ type Command struct {
 	AnyNew bool `json:"anyNew,omitempty"`
 	// Stay are endpoints that answer before the change and after it.
 	Stay []netip.Addr `json:"stay,omitempty"`
+	// Dark says that the old endpoints do not answer: a connection without an
+	// answer has reached one.
+	Dark bool `json:"dark,omitempty"`
 	// Interval is the time between the starts of two connections; zero means
-	// DefaultInterval.
+	// DefaultInterval. A watch of more than LongWatch goes on with LongInterval,
+	// if that is longer.
 	Interval time.Duration `json:"interval,omitempty"`
 	// Settle is how long no old endpoint may answer until the removal counts
 	// as certain; zero means DefaultSettle. Where nobody else could answer it
-	// is at least twice AttemptTimeout.
+	// is at least twice AttemptTimeout, and where others answer too as long as
+	// it takes until it cannot be by chance that none of the old ones did.
 	Settle time.Duration `json:"settle,omitempty"`
 	// Timeout is when to give up, counted from the beginning of the watch;
 	// zero means DefaultTimeout.
@@ -81,6 +93,9 @@ type Seen struct {
 	OldSettled int64 `json:"oldSettled,omitempty"`
 	// GaveUp is when observation ended, with or without a result.
 	GaveUp int64 `json:"gaveUp"`
+	// LastFailed is the start of the last connection that got no answer, or that
+	// of a stranger; 0 if every one was answered.
+	LastFailed int64 `json:"lastFailed,omitempty"`
 	// Probes counts connections that have ended.
 	Probes int64 `json:"probes"`
 	// Errors counts connections without an answer, or with that of a
@@ -127,6 +142,9 @@ func (c Command) withDefaults() (Command, error) {
 	}
 	if err := c.Protocol.Check(); err != nil {
 		return c, err
+	}
+	if c.Dark && len(c.Stay)+len(c.New) == 0 && !c.AnyNew {
+		return c, errors.New("dark old endpoints, and nobody else to answer")
 	}
 	if len(c.New) == 0 && len(c.Old) == 0 && !c.AnyNew {
 		return c, errors.New("neither new nor old endpoints to watch for")
