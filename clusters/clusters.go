@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/internal/agent"
+	"svcbench/internal/process"
 	"svcbench/scenarios"
 )
 
@@ -190,6 +191,13 @@ type Forgetful interface {
 	Forget() error
 }
 
+// Restartable is a cluster whose API server can be restarted.
+type Restartable interface {
+	// RestartAPI kills the API server, starts it again with the same objects and
+	// returns when it is ready, with the time of that in ns of CLOCK_MONOTONIC.
+	RestartAPI(ctx context.Context) (ready int64, err error)
+}
+
 // Podded is a cluster whose nodes run pods.
 type Podded interface {
 	// Pod is a pod that answers on a port as the backends do, on one of these
@@ -256,6 +264,17 @@ type Syncs struct {
 	Unsettled bool
 	// Failing is how much it could not program and tries again and again.
 	Failing int
+	// Programming is how long it says itself that changes took, from when somebody
+	// had a reason to write them until they were in its rules; empty if it does
+	// not say.
+	Programming Buckets
+}
+
+// Buckets are the cumulative counts of a Prometheus histogram by upper bound, in
+// seconds, without that of +Inf, and All of its samples.
+type Buckets struct {
+	Counts map[float64]uint64
+	All    uint64
 }
 
 // Usage is what a proxy has used since it was started.
@@ -263,8 +282,19 @@ type Usage struct {
 	// CPU is user and system time, with that of programs it ran and waited
 	// for (nft, iptables-restore).
 	CPU time.Duration
+	// System is the part of CPU that was spent in the kernel.
+	System time.Duration
 	// MaxRSS is the largest resident set of its own process, in bytes.
 	MaxRSS int64
+	// Written is how many bytes it wrote to files, pipes and connections: what
+	// nft and iptables-restore get is among them, what goes by netlink or bpf(2)
+	// is not.
+	Written int64
+}
+
+// UsageOf is what the kernel has counted for the process of a proxy.
+func UsageOf(u process.Used) Usage {
+	return Usage{CPU: u.User + u.System, System: u.System, MaxRSS: u.Peak, Written: u.Written}
 }
 
 // Rules are a proxy's rules as the kernel has them.

@@ -34,6 +34,7 @@ type table struct {
 const (
 	panelWidth, panelHeight = 360, 290
 	wideWidth, wideHeight   = 960, 270
+	staleHeight             = 150
 )
 
 // draw turns charts into SVG and leaves out those without data.

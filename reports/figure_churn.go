@@ -2,8 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"math"
-	"slices"
 
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
@@ -106,120 +104,5 @@ func extend(c *chart.Chart) {
 		if n := len(s.Points); n > 0 {
 			c.Series[i].Points = append(s.Points, chart.Point{X: c.X.Max, Y: s.Points[n-1].Y})
 		}
-	}
-}
-
-// churnFigure draws connection latency over time during churn, at the
-// largest point that has it, in the first block that all modes share.
-func churnFigure(s *sheet) (*figure, error) {
-	f := &figure{
-		ID: s.id("churn"), Title: "Connections while endpoints change", Wide: true,
-		Reading: "New connections to Services all over the rules while the population is churned, in one block. Ticks at the bottom are API writes. " +
-			"The grey line is the median of each interval, the coloured one its slowest connection; spikes after ticks are the price of programming the rules. " +
-			"Connections that failed or timed out are not drawn; the table counts them. All panels have the same axes.",
-		Table: table{Head: []string{"where", "mode", "p50 of all blocks", "p99 of all blocks", "slowest", "connections", "failed or timed out", "API writes"}},
-	}
-	for _, p := range slices.Backward(s.points) {
-		block, ok := s.churnBlock(p)
-		if !ok {
-			continue
-		}
-		var charts []*chart.Chart
-		for _, mode := range s.modes {
-			c := s.cell(p, mode)
-			if c == nil {
-				continue
-			}
-			t, series := c.churnSeries(block)
-			if series == nil {
-				continue
-			}
-			charts = append(charts, s.churnChart(t, series))
-			f.Table.Rows = append(f.Table.Rows, churnRow(t, series, c.merged(results.ConnectChurn, results.ClassAll)))
-		}
-		chart.Align(charts)
-		return f, f.draw(charts)
-	}
-	return nil, nil
-}
-
-// churnBlock returns the first block in which most modes have a series.
-func (s *sheet) churnBlock(p results.Point) (block int, ok bool) {
-	have := map[int]int{}
-	for _, mode := range s.modes {
-		if c := s.cell(p, mode); c != nil {
-			for _, t := range c.trials {
-				if _, series := c.churnSeries(t.Block); series != nil {
-					have[t.Block]++
-				}
-			}
-		}
-	}
-	for b, n := range have {
-		if !ok || n > have[block] || n == have[block] && b < block {
-			block, ok = b, true
-		}
-	}
-	return block, ok
-}
-
-// churnSeries returns the series of connections during churn in a block, with
-// its trial.
-func (c *cell) churnSeries(block int) (*results.Trial, *results.Series) {
-	for _, t := range c.trials {
-		for i := range t.Series {
-			if t.Block == block && t.Series[i].Metric == results.ConnectChurn && len(t.Series[i].Bins) > 0 {
-				return t, &t.Series[i]
-			}
-		}
-	}
-	return nil, nil
-}
-
-func (s *sheet) churnChart(t *results.Trial, series *results.Series) *chart.Chart {
-	c := &chart.Chart{
-		Title: fmt.Sprintf("%s, %s, block %d", s.label(t.Mode), s.sizeName(t.Point), t.Block),
-		Width: wideWidth, Height: wideHeight,
-		X:         chart.Axis{Label: "time", Format: func(v float64) string { return chart.Compact(v) + " s" }},
-		Y:         chart.Axis{Label: "latency", Log: true, Format: tickFormat("s")},
-		MarksName: "API write",
-	}
-	p50 := chart.Series{Name: "p50", Style: chart.Neutral}
-	// An interval has too few connections for a percentile above the median.
-	slowest := chart.Series{Name: "slowest", Style: s.analysis.modeStyle(t.Mode)}
-	for i, b := range series.Bins {
-		if b.Count == 0 {
-			continue
-		}
-		at := seconds(int64(i) * series.Width)
-		p50.Points = append(p50.Points, chart.Point{X: at, Y: seconds(b.P50)})
-		slowest.Points = append(slowest.Points, chart.Point{X: at, Y: seconds(b.Max)})
-	}
-	c.Series = []chart.Series{slowest, p50}
-	end := seconds(int64(len(series.Bins)) * series.Width)
-	for _, ch := range t.Changes {
-		if at := seconds(ch.Sent - series.Start); at >= 0 && at <= end {
-			c.Marks = append(c.Marks, at)
-		}
-	}
-	c.Resolve()
-	c.X.Min, c.X.Max = 0, math.Ceil(end*1e3)/1e3
-	return c
-}
-
-func churnRow(t *results.Trial, series *results.Series, d *stats.Distribution) []string {
-	var worst, connections, errors int64
-	for _, b := range series.Bins {
-		worst = max(worst, b.Max)
-		connections += b.Count
-		errors += b.Errors
-	}
-	p50, p99 := dash, dash
-	if d != nil {
-		p50, p99 = quoted(d, 0.5), quoted(d, 0.99)
-	}
-	return []string{
-		fmt.Sprintf("%s, block %d", pointName(t.Point), t.Block), results.ModeName(t.Mode, t.Variant), p50, p99,
-		format(Number(seconds(worst)), "s"), thousands(connections), thousands(errors), thousands(int64(len(t.Changes))),
 	}
 }

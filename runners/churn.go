@@ -3,9 +3,9 @@ package runners
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -14,10 +14,9 @@ import (
 	"svcbench/clusters"
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/connect"
+	"svcbench/internal/agent/flow"
 	"svcbench/internal/agent/watch"
 	"svcbench/internal/results"
-	"svcbench/internal/stats"
-	"svcbench/scenarios"
 )
 
 const (
@@ -73,18 +72,20 @@ func changePopulation(ctx context.Context, f *inFlight) error {
 	if f.cost.syncs.before, err = f.syncs(ctx); err != nil {
 		return err
 	}
-	traffic, err := f.duringTraffic(ctx, c)
+	f.cost.system.before = systemTime()
+	traffic, flows, err := f.duringTraffic(ctx, c)
 	if err != nil {
 		return err
 	}
 	f.record.Changes = slices.SortedFunc(slices.Values(c.changes()), func(a, b results.Change) int { return cmp.Compare(a.ID, b.ID) })
+	f.cost.system.after = systemTime()
 	if f.frozen != nil {
 		f.record.Phases = append(f.record.Phases, *f.frozen)
 	}
 	f.countChanges(c.planned())
 	f.doubtChanges()
 	f.doubtConnector(results.ConnectChurn, traffic)
-	if err := f.storeBackground(traffic); err != nil {
+	if err := errors.Join(f.storeBackground(traffic), f.storeFlows(flows, c)); err != nil {
 		return err
 	}
 	if f.cost.syncs.after, err = f.syncs(ctx); err != nil {
@@ -103,7 +104,7 @@ func (f *inFlight) changer(ctx context.Context, w *watch.Watcher) (changer, erro
 }
 
 // duringTraffic makes all changes while connections are made in the background.
-func (f *inFlight) duringTraffic(ctx context.Context, c changer) (traffic *connect.Result, err error) {
+func (f *inFlight) duringTraffic(ctx context.Context, c changer) (traffic *connect.Result, flows []flow.Flow, err error) {
 	spec := f.background(c)
 	begin := agent.Now() + churnLead.Nanoseconds()
 	g, ctx := errgroup.WithContext(ctx)
@@ -113,57 +114,11 @@ func (f *inFlight) duringTraffic(ctx context.Context, c changer) (traffic *conne
 		traffic, err = connect.Run(ctx, f.cluster.Place(clusters.AtClient), spec)
 		return err
 	})
-	return traffic, g.Wait()
-}
-
-// background returns the traffic during churn: new connections to Services that
-// are changed, to others all over the rules, and to the first and the last.
-func (f *inFlight) background(c changer) connect.Spec {
-	rate, timeout := churnTraffic, scenarios.DefaultConnectTimeout.Std()
-	if c := f.trial.scenario.Traffic.Connect; c != nil {
-		rate, timeout = min(rate, c.Rate), c.Timeout.Std()
-	}
-	spec := connect.Spec{
-		Protocol: f.protocol(), Rate: rate, Timeout: timeout,
-		Duration: churnLead + f.trial.scenario.Churn.Length() + churnTail,
-		Seed:     f.random("connect.churn").Uint64(), BinWidth: churnBins,
-	}
-	changed, silenced := c.affected()
-	var others []netip.Addr
-	for _, ip := range f.classes.All {
-		if i, _ := f.population.Index(ip); !slices.Contains(changed, i) && !slices.Contains(silenced, i) {
-			others = append(others, ip)
-		}
-	}
-	// Most go where there is most to be seen.
-	for _, group := range []struct {
-		class  string
-		weight int
-		addrs  []netip.AddrPort
-	}{
-		{results.ClassAll, 4, f.serviceAddrs(others)},
-		{results.ClassChanged, 4, f.addrsOf(changed)},
-		{results.ClassFirst, 1, f.serviceAddrs(f.classes.First)},
-		{results.ClassLast, 1, f.serviceAddrs(f.classes.Last)},
-	} {
-		if len(group.addrs) == 0 {
-			continue
-		}
-		spec.Mix = append(spec.Mix, connect.Share{Class: group.class, Weight: group.weight})
-		for _, addr := range group.addrs {
-			spec.Targets = append(spec.Targets, connect.Target{Addr: addr, Class: group.class})
-		}
-	}
-	return spec
-}
-
-// addrsOf are where Services are reached.
-func (f *inFlight) addrsOf(services []int) []netip.AddrPort {
-	var all []netip.AddrPort
-	for _, i := range services {
-		all = append(all, f.population.Addr(i))
-	}
-	return all
+	g.Go(func() (err error) {
+		flows, err = f.keepFlows(ctx, c)
+		return err
+	})
+	return traffic, flows, g.Wait()
 }
 
 // churnable are the Services that a churn may change, in the same order in every
@@ -178,29 +133,22 @@ func (f *inFlight) churnable() []int {
 	return all
 }
 
-// storeBackground records the connections made during churn, together and over
-// time.
-func (f *inFlight) storeBackground(r *connect.Result) error {
-	byClass := map[string]distribution{}
-	for _, c := range r.Classes {
-		latency, err := stats.Decode(c.Connect)
-		if err != nil {
-			return fmt.Errorf("connections during churn: %w", err)
+// sent is how many API writes of the churn were sent.
+func (f *inFlight) sent() int {
+	n := 0
+	for _, c := range f.record.Changes {
+		if c.Sent != 0 {
+			n++
 		}
-		byClass[c.Class] = distribution{values: latency, censored: c.Censored, errors: c.Errors}
 	}
-	f.record.Series = append(f.record.Series, results.Series{
-		Metric: results.ConnectChurn, Phase: phaseChurn, Start: r.Start, Width: churnBins.Nanoseconds(), Bins: r.Bins,
-	})
-	return f.store(metric{results.ConnectChurn, byClass})
+	return n
 }
 
 // countChanges records how many writes were asked for, and how many were sent.
 func (f *inFlight) countChanges(planned int) {
-	sent, first, last := 0, int64(math.MaxInt64), int64(0)
+	sent, first, last := f.sent(), int64(math.MaxInt64), int64(0)
 	for _, c := range f.record.Changes {
 		if c.Sent != 0 {
-			sent++
 			first, last = min(first, c.Sent), max(last, c.Sent)
 		}
 	}

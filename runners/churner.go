@@ -47,6 +47,7 @@ type churner struct {
 	mu     sync.Mutex
 	now    map[int]churn.Service // Services that were changed
 	made   []results.Change
+	gone   map[netip.AddrPort][]removal
 	doubts int // Services of which nobody knows what they are
 }
 
@@ -79,7 +80,7 @@ func newChurner(f *inFlight, w *watch.Watcher) (*churner, error) {
 	}
 	n := f.population.Services()
 	e := &churner{
-		f: f, watcher: w, table: table, writing: make(chan struct{}, writers), now: map[int]churn.Service{},
+		f: f, watcher: w, table: table, writing: make(chan struct{}, writers), now: map[int]churn.Service{}, gone: map[netip.AddrPort][]removal{},
 		plan: churn.Plan(c, kinds, n, watchedShare(c.Watched), f.random("changes")),
 	}
 	e.deal(kinds)
@@ -186,6 +187,9 @@ func (e *churner) changes() []results.Change {
 	}
 	return e.made
 }
+
+// removals are the endpoints that changes removed.
+func (e *churner) removals() map[netip.AddrPort][]removal { return e.gone }
 
 // planned is how many writes there are in all.
 func (e *churner) planned() int {

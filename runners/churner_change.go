@@ -171,6 +171,9 @@ func (e *churner) follow(ctx context.Context, m *oneMove) (err error) {
 	defer e.mu.Unlock()
 	e.made = append(e.made, m.change)
 	e.now[m.service.Index] = m.service.Service
+	if len(m.Old) > 0 {
+		e.gone[m.From] = append(e.gone[m.From], removal{sent: m.change.Sent, old: m.Old})
+	}
 	return nil
 }
 

@@ -34,6 +34,7 @@ const (
 
 	estimatedReadRate = 4000.0 // Services a second, to read the rules back
 	estimatedCollect  = 0.05   // from an agent
+	estimatedRestarts = 15.0   // of an API server, and what is slow about a second start
 	estimatedSettle   = 1.6    // minSyncPeriod, and certainty about the last change
 
 	crowd = 5000.0
@@ -70,6 +71,9 @@ func Estimate(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode)
 	}
 	if c := s.Churn; c != nil {
 		seconds += c.Length().Seconds() + estimatedSettle
+	}
+	if s.Measures(scenarios.Restart) {
+		seconds += estimateStart(services, mode) + estimatedRestarts
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

@@ -10,9 +10,6 @@ import (
 	"svcbench/internal/results"
 )
 
-// phaseFreeze is the time in which the proxy was frozen, inside that of the churn.
-const phaseFreeze = "freeze"
-
 // freeze keeps the proxy from running in the middle of a churn that begins at a
 // time of CLOCK_MONOTONIC, if the scenario asks for it. It goes on in any case.
 func (f *inFlight) freeze(ctx context.Context, begin int64) (err error) {
@@ -34,7 +31,7 @@ func (f *inFlight) freeze(ctx context.Context, begin int64) (err error) {
 	}
 	defer func() {
 		err = errors.Join(err, proxy.Freeze(false))
-		f.frozen = &results.Phase{Name: phaseFreeze, Start: start, End: agent.Now()}
+		f.frozen = &results.Phase{Name: results.PhaseFreeze, Start: start, End: agent.Now()}
 	}()
 	if err := waitUntil(ctx, from+fault.Duration.Std().Nanoseconds()); err != nil {
 		return fmt.Errorf("while the proxy was frozen: %w", err)

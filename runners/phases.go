@@ -35,6 +35,7 @@ const (
 	phaseChurn       = "churn"
 	phaseIntact      = "intact"
 	phaseProxyCost   = "proxy-cost"
+	phaseRestart     = "restart"
 	phaseClusterDown = "cluster-down"
 )
 
@@ -57,6 +58,8 @@ func phases() []phase {
 		{name: phaseChurn, measuring: true, when: churns, run: changePopulation},
 		{name: phaseIntact, run: verifyIntact},
 		{name: phaseProxyCost, when: measuresProxy, run: proxyCost},
+		// It is another process afterwards, whose costs are not those of the trial.
+		{name: phaseRestart, measuring: true, when: restarts, run: restart},
 	}
 }
 
@@ -90,5 +93,7 @@ func requests(kind scenarios.ConnectionKind) func(*inFlight) bool {
 }
 
 func churns(f *inFlight) bool { return f.trial.scenario.Measures(scenarios.Programming) }
+
+func restarts(f *inFlight) bool { return f.trial.scenario.Measures(scenarios.Restart) }
 
 func measuresProxy(f *inFlight) bool { return f.trial.scenario.Measures(scenarios.ProxyCost) }

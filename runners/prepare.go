@@ -151,6 +151,15 @@ func (f *inFlight) compose(n clusters.Network) (err error) {
 // spares is how many sets of endpoints churn may need beside those of the
 // population.
 func (f *inFlight) spares() int {
+	n := f.churnSpares()
+	if restarts(f) {
+		n += restartSpares
+	}
+	return n
+}
+
+// churnSpares is how many of these are for the churn, the first ones.
+func (f *inFlight) churnSpares() int {
 	s := f.trial.scenario
 	if !churns(f) || s.PodNodes() > 0 {
 		return 0

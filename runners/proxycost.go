@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"svcbench/clusters"
 	"svcbench/internal/failure"
@@ -25,6 +29,8 @@ type costs struct {
 	// start is after the first sync, before and after are around the churn.
 	start, before, after clusters.Usage
 	syncs                struct{ before, after syncs }
+	// system is the kernel's time of the whole machine before and after the churn.
+	system struct{ before, after time.Duration }
 }
 
 // syncs is the proxy's own account of its work since it was started.
@@ -33,6 +39,7 @@ type syncs struct {
 	seconds   float64
 	unsettled bool
 	failing   int
+	took      clusters.Buckets
 	unknown   error // why there are no such figures
 }
 
@@ -57,7 +64,7 @@ func (f *inFlight) syncs(ctx context.Context) (syncs, error) {
 	case err != nil:
 		return syncs{unknown: err}, nil
 	}
-	return syncs{count: s.Count, seconds: s.Duration.Seconds(), unsettled: s.Unsettled, failing: s.Failing}, nil
+	return syncs{count: s.Count, seconds: s.Duration.Seconds(), unsettled: s.Unsettled, failing: s.Failing, took: s.Programming}, nil
 }
 
 // costOfStart waits until the proxy has nothing left to do, and notes what it
@@ -121,10 +128,24 @@ func proxyCost(ctx context.Context, f *inFlight) error {
 	f.scalar(results.ProxyCPUStart, "s", f.cost.start.CPU.Seconds())
 	f.scalar(results.ProxyRSS, "bytes", float64(end.MaxRSS))
 	if churns(f) {
-		f.scalar(results.ProxyCPUChurn, "s", (f.cost.after.CPU - f.cost.before.CPU).Seconds())
+		f.costOfChurn()
 		f.costOfSyncs()
 	}
 	return nil
+}
+
+// costOfChurn records what the proxy has used for the changes.
+func (f *inFlight) costOfChurn() {
+	before, after := f.cost.before, f.cost.after
+	f.scalar(results.ProxyCPUChurn, "s", (after.CPU - before.CPU).Seconds())
+	f.scalar(results.ProxyCPUSystem, "s", (after.System - before.System).Seconds())
+	if spent := f.cost.system.after - f.cost.system.before; spent > 0 {
+		f.scalar(results.MachineSystem, "s", spent.Seconds())
+	}
+	if n := f.sent(); n > 0 {
+		f.scalar(results.ProxyCPUChange, "s", (after.CPU-before.CPU).Seconds()/float64(n))
+		f.scalar(results.ProxyWritten, "bytes", float64(after.Written-before.Written)/float64(n))
+	}
 }
 
 // costOfSyncs records the syncs during churn by the proxy's own metric.
@@ -135,6 +156,9 @@ func (f *inFlight) costOfSyncs() {
 		f.missing(results.ProxySyncCount, unknown.Error())
 		return
 	}
+	if median, ok := quantile(before.took, after.took, 0.5); ok {
+		f.scalar(results.ProxyProgramming, "s", median)
+	}
 	count := after.count - before.count
 	f.scalar(results.ProxySyncCount, "count", float64(count))
 	if count == 0 {
@@ -142,4 +166,38 @@ func (f *inFlight) costOfSyncs() {
 		return
 	}
 	f.scalar(results.ProxySyncChurn, "s", (after.seconds-before.seconds)/float64(count))
+}
+
+// quantile interpolates a quantile of what a histogram has counted between two
+// looks, as Prometheus' histogram_quantile does; false if that is nothing, or
+// beyond the last bucket.
+func quantile(before, after clusters.Buckets, q float64) (float64, bool) {
+	rank := q * float64(after.All-before.All)
+	if rank == 0 {
+		return 0, false
+	}
+	var lower, below float64
+	for _, upper := range slices.Sorted(maps.Keys(after.Counts)) {
+		count := float64(after.Counts[upper] - before.Counts[upper])
+		if count >= rank {
+			return lower + (upper-lower)*(rank-below)/(count-below), true
+		}
+		lower, below = upper, count
+	}
+	return 0, false
+}
+
+// systemTime is the CPU time that the machine has spent in the kernel since it
+// booted, 0 if it does not say.
+func systemTime() time.Duration {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0
+	}
+	stat, err := fs.Stat()
+	if err != nil {
+		return 0
+	}
+	all := stat.CPUTotal
+	return time.Duration((all.System + all.IRQ + all.SoftIRQ) * float64(time.Second))
 }

@@ -26,6 +26,9 @@ type Churn struct {
 	Grace Duration `yaml:"grace,omitempty" json:"grace,omitempty"`
 	// Share is the share of Services that ScaleStorm and NodeLoss change at once.
 	Share float64 `yaml:"share,omitempty" json:"share,omitempty"`
+	// Flows is how many connections to Services that change are kept open, to see
+	// where they lead then.
+	Flows int `yaml:"flows,omitempty" json:"flows,omitempty"`
 	// Freeze is a fault in the middle of the churn; nil means none.
 	Freeze *Freeze `yaml:"freeze,omitempty" json:"freeze,omitempty"`
 }

@@ -63,7 +63,7 @@ func Modes() []Mode { return []Mode{IPTables, IPVS, NFTables, EBPF} }
 
 // Instruments returns every instrument, in the order of reports.
 func Instruments() []Instrument {
-	return []Instrument{Path, Connect, HTTP, Programming, ColdStart, ProxyCost}
+	return []Instrument{Path, Connect, HTTP, Programming, ColdStart, Restart, ProxyCost}
 }
 
 // ConnectionKinds returns the kinds of HTTP connections, in the order in
@@ -159,7 +159,7 @@ func defaultBaseline(modes []Mode) Mode {
 func (s *Scenario) possible() []Instrument {
 	return slices.DeleteFunc(Instruments(), func(i Instrument) bool {
 		need, needs := sectionOf(i)
-		return needs && !need.present(s)
+		return i == Restart || needs && !need.present(s)
 	})
 }
 

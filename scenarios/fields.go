@@ -136,6 +136,7 @@ func churnFields() []field {
 			with("as many as connections at every millisecond can watch: all up to 4 changes a second"),
 		duration.as("churn.grace", "With rolling-update, how long pods answer after they were replaced.", DefaultChurnGrace),
 		share.as("churn.share", "With scale-storm and node-loss, the share of Services that are changed at once.", DefaultChurnShare),
+		field{max: MaxFlows}.as("churn.flows", "Number of connections to changing Services that are kept open, and asked on all the time: they may go on leading to endpoints that were removed.", 0),
 		{path: "churn.freeze", about: "Stops the proxy in the middle of the churn, as a fault: it gets no processor for a while, and then goes on."},
 		duration.as("churn.freeze.after", "Time from the beginning of the churn.", nil),
 		duration.as("churn.freeze.duration", "How long it gets none.", nil),

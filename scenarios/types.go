@@ -41,7 +41,7 @@ type Scenario struct {
 	// Churn is what changes while the cluster is measured; nil means nothing.
 	Churn *Churn `yaml:"churn,omitempty" json:"churn,omitempty"`
 	// Measure lists the instruments to use; empty means every instrument
-	// whose section exists, with ColdStart and ProxyCost.
+	// whose section exists, with ColdStart and ProxyCost, without Restart.
 	Measure []Instrument `yaml:"measure,omitempty" json:"measure,omitempty"`
 
 	// Modes are measured unless the command line says otherwise; empty
@@ -180,6 +180,10 @@ const (
 	Programming Instrument = "programming"
 	// ColdStart is the time from starting the proxy to verified convergence.
 	ColdStart Instrument = "coldstart"
+	// Restart is the time that a proxy needs to go on after it, or the API server,
+	// was restarted, and what clients notice of that. It is measured only where
+	// it is asked for.
+	Restart Instrument = "restart"
 	// ProxyCost is CPU, memory, kernel rules and the proxy's own sync metric.
 	ProxyCost Instrument = "proxy"
 )

@@ -152,23 +152,16 @@ func (p *proxy) Freeze(on bool) error {
 }
 
 // Usage reads what the kernel counted for the proxy.
-func (p *proxy) Usage(context.Context) (u clusters.Usage, err error) {
+func (p *proxy) Usage(context.Context) (clusters.Usage, error) {
 	pid := p.current()
 	if pid == 0 {
-		return u, fmt.Errorf("read usage of %s: it does not run", p.binary())
+		return clusters.Usage{}, fmt.Errorf("read usage of %s: it does not run", p.binary())
 	}
-	stat, err := p.machine.read(pid, "stat")
+	used, err := process.Usage(func(name string) ([]byte, error) { return p.machine.read(pid, name) })
 	if err != nil {
-		return u, fmt.Errorf("read usage of %s: %w", p.binary(), err)
+		return clusters.Usage{}, fmt.Errorf("read usage of %s: %w", p.binary(), err)
 	}
-	status, err := p.machine.read(pid, "status")
-	if err != nil {
-		return u, fmt.Errorf("read usage of %s: %w", p.binary(), err)
-	}
-	if u.CPU, u.MaxRSS, err = process.Usage(stat, status); err != nil {
-		return u, fmt.Errorf("read usage of %s: %w", p.binary(), err)
-	}
-	return u, nil
+	return clusters.UsageOf(used), nil
 }
 
 // observed is the client's node as the mode sees it.

@@ -37,19 +37,23 @@ type cluster struct {
 	credentials *credentials
 	etcd        *process.Process
 	apiserver   *process.Process
+	forgetAPI   func() // lets the API server end
 	backends    *backend.Backend
 	proxy       *proxy
 	api         kubernetes.Interface
 
-	lender *cluster                            // whose control plane it is; nil if its own
-	slices map[string]*discovery.EndpointSlice // of a control plane that is kept: as they were prepared
+	lender *cluster // whose control plane it is; nil if its own
+	// Of a control plane that is kept: as they were prepared.
+	slices   map[string]*discovery.EndpointSlice
+	services map[string]*corev1.Service
 
 	*life.Life
 }
 
 var (
-	_ clusters.Cluster   = (*cluster)(nil)
-	_ clusters.Forgetful = (*cluster)(nil)
+	_ clusters.Cluster     = (*cluster)(nil)
+	_ clusters.Forgetful   = (*cluster)(nil)
+	_ clusters.Restartable = (*cluster)(nil)
 )
 
 // controlPlane are the steps to an API server that answers.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"svcbench/internal/agent"
 	"svcbench/internal/failure"
 	"svcbench/internal/process"
 )
@@ -84,8 +85,26 @@ func (c *cluster) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Watch(c.apiserver.Done(), c.apiserver.Err, "kube-apiserver")
+	c.forgetAPI = c.Watch(c.apiserver.Done(), c.apiserver.Err, "kube-apiserver")
 	return nil
+}
+
+// RestartAPI restarts the API server, which may be that of a control plane that
+// is kept.
+func (c *cluster) RestartAPI(ctx context.Context) (ready int64, err error) {
+	owner := c
+	if c.lender != nil {
+		owner = c.lender
+	}
+	owner.forgetAPI()
+	owner.apiserver.Stop(0)
+	if err := owner.startAPIServer(ctx); err != nil {
+		return 0, fmt.Errorf("restart the API server: %w", err)
+	}
+	if err := owner.awaitReady(ctx); err != nil {
+		return 0, fmt.Errorf("restart the API server: %w", err)
+	}
+	return agent.Now(), nil
 }
 
 // connect makes the client of the API server and waits until it is ready.

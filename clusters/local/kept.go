@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/vishvananda/netlink"
+	corev1 "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +22,10 @@ func (c *cluster) keep(ctx context.Context) (err error) {
 	if err := c.network.retire(); err != nil {
 		return err
 	}
-	c.slices, err = listSlices(ctx, c.api)
+	if c.slices, err = listSlices(ctx, c.api); err != nil {
+		return err
+	}
+	c.services, err = listServices(ctx, c.api)
 	return err
 }
 
@@ -111,9 +115,12 @@ func (c *cluster) giveBack(ctx context.Context) error {
 	return err
 }
 
-// restore writes back what churn has changed, which are EndpointSlices alone,
-// and deletes what a proxy has made of its custom resources.
+// restore writes back what churn has changed, which are Services and
+// EndpointSlices, and deletes what a proxy has made of its custom resources.
 func (c *cluster) restore(ctx context.Context, defined []crd.Definition) error {
+	if err := c.restoreServices(ctx); err != nil {
+		return err
+	}
 	now, err := listSlices(ctx, c.api)
 	if err != nil {
 		return err
@@ -141,6 +148,47 @@ func (c *cluster) restore(ctx context.Context, defined []crd.Definition) error {
 		}
 	}
 	return nil
+}
+
+// restoreServices writes back Services that were changed or deleted.
+func (c *cluster) restoreServices(ctx context.Context) error {
+	now, err := listServices(ctx, c.api)
+	if err != nil {
+		return err
+	}
+	for name, was := range c.services {
+		is, there := now[name]
+		if there && is.ResourceVersion == was.ResourceVersion {
+			continue
+		}
+		was = was.DeepCopy()
+		was.ResourceVersion, was.UID = "", "" // whatever they are now
+		write := c.api.CoreV1().Services(was.Namespace)
+		if there {
+			was, err = write.Update(ctx, was, metav1.UpdateOptions{})
+		} else {
+			was, err = write.Create(ctx, was, metav1.CreateOptions{})
+		}
+		if err != nil {
+			return err
+		}
+		c.services[name] = was
+	}
+	return nil
+}
+
+// listServices returns all Services by name.
+func listServices(ctx context.Context, api kubernetes.Interface) (map[string]*corev1.Service, error) {
+	list, err := api.CoreV1().Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list Services: %w", err)
+	}
+	all := make(map[string]*corev1.Service, len(list.Items))
+	for i := range list.Items {
+		s := &list.Items[i]
+		all[s.Namespace+"/"+s.Name] = s
+	}
+	return all, nil
 }
 
 // listSlices returns all EndpointSlices by name.

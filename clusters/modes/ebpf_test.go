@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -67,14 +68,14 @@ func TestEBPFSyncs(t *testing.T) {
 		ciliumEndpoints: {Metric: []*dto.Metric{gauge("endpoint_state", "ready", 1), gauge("endpoint_state", "regenerating", 0)}},
 	}
 	got := ebpf{}.Syncs(metrics)
-	if want := (clusters.Syncs{Count: 10, Duration: 250 * time.Millisecond, Failing: 3}); got != want {
+	if want := (clusters.Syncs{Count: 10, Duration: 250 * time.Millisecond, Failing: 3}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	metrics[ciliumEndpoints].Metric[1] = gauge("endpoint_state", "regenerating", 1)
 	if got := (ebpf{}).Syncs(metrics); !got.Unsettled {
 		t.Error("settled while an endpoint is regenerated")
 	}
-	if got := (ebpf{}).Syncs(nil); got != (clusters.Syncs{Unsettled: true}) {
+	if got := (ebpf{}).Syncs(nil); !reflect.DeepEqual(got, clusters.Syncs{Unsettled: true}) {
 		t.Errorf("without metrics: %+v", got)
 	}
 }

@@ -53,10 +53,17 @@ func program(mode scenarios.Mode, s Settings) (Program, error) {
 // rules. It is the only one of its metrics that compares across its modes.
 const syncMetric = "kubeproxy_sync_proxy_rules_duration_seconds"
 
-// Syncs adds up the metric of IPv4: the proxy for IPv6 has nothing to do.
-// kube-proxy shows the metric only after a first sync.
+// programmingMetric is its histogram of the time from the annotation of an
+// EndpointSlice that says why it was written to the end of the sync.
+const programmingMetric = "kubeproxy_network_programming_duration_seconds"
+
+// Syncs adds up the metrics of IPv4: the proxy for IPv6 has nothing to do.
+// kube-proxy shows them only after a first sync.
 func (kubeproxy) Syncs(metrics map[string]*dto.MetricFamily) clusters.Syncs {
-	return sum(metrics[syncMetric], func(labels map[string]string) bool { return labels["ip_family"] != "IPv6" })
+	four := func(labels map[string]string) bool { return labels["ip_family"] != "IPv6" }
+	s := sum(metrics[syncMetric], four)
+	s.Programming = buckets(metrics[programmingMetric], four)
+	return s
 }
 
 // configure returns a KubeProxyConfiguration for the mode. Every setting that

@@ -1,6 +1,7 @@
 package modes
 
 import (
+	"math"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -19,6 +20,24 @@ func sum(family *dto.MetricFamily, wanted func(labels map[string]string) bool) c
 		}
 	}
 	return s
+}
+
+// buckets adds up the buckets of a family whose labels are wanted. The family may
+// be nil.
+func buckets(family *dto.MetricFamily, wanted func(labels map[string]string) bool) clusters.Buckets {
+	b := clusters.Buckets{Counts: map[float64]uint64{}}
+	for _, m := range family.GetMetric() {
+		if !wanted(labelsOf(m)) {
+			continue
+		}
+		b.All += m.GetHistogram().GetSampleCount()
+		for _, one := range m.GetHistogram().GetBucket() {
+			if !math.IsInf(one.GetUpperBound(), 1) {
+				b.Counts[one.GetUpperBound()] += one.GetCumulativeCount()
+			}
+		}
+	}
+	return b
 }
 
 // gauge adds up the gauges of a family whose labels are wanted. The family may

@@ -14,6 +14,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/backend"
 	"svcbench/internal/agent/connect"
+	"svcbench/internal/agent/flow"
 	"svcbench/internal/agent/httpload"
 	"svcbench/internal/agent/path"
 	"svcbench/internal/agent/verify"
@@ -26,6 +27,7 @@ func agents() map[string]func(context.Context, *agent.Conn) error {
 	return map[string]func(context.Context, *agent.Conn) error{
 		backend.Name:  backend.Serve,
 		connect.Name:  connect.Serve,
+		flow.Name:     flow.Serve,
 		httpload.Name: httpload.Serve,
 		path.Name:     path.Serve,
 		verify.Name:   verify.Serve,

@@ -13,19 +13,49 @@ import (
 // architecture that Kubernetes runs on.
 const tick = 10 * time.Millisecond
 
-// Usage returns the CPU time of a process with that of the children it waited
-// for, and the peak of its memory in bytes, from the files stat and status of
-// its folder in /proc (proc(5)).
-func Usage(stat, status []byte) (cpu time.Duration, peak int64, err error) {
-	for n := 14; n <= 17; n++ { // utime, stime, cutime and cstime
+// Used is what a process has used since it was started.
+type Used struct {
+	// User and System are its CPU time with that of the children it waited for.
+	User, System time.Duration
+	// Peak is that of its memory in bytes.
+	Peak int64
+	// Written is how many bytes it has handed to write(2) and its like: to files,
+	// pipes and connections. What goes to the kernel by other calls, such as
+	// sendmsg(2) and bpf(2), is not among them.
+	Written int64
+}
+
+// Usage reads Used from three files of a process, which it gets from the function
+// by their names in its folder in /proc (proc(5)).
+func Usage(read func(name string) ([]byte, error)) (u Used, err error) {
+	stat, err := read("stat")
+	if err != nil {
+		return u, err
+	}
+	for n, sum := range map[int]*time.Duration{14: &u.User, 15: &u.System, 16: &u.User, 17: &u.System} {
 		v, err := field(stat, n)
 		if err != nil {
-			return 0, 0, fmt.Errorf("CPU time: %w", err)
+			return u, fmt.Errorf("CPU time: %w", err)
 		}
-		cpu += time.Duration(v) * tick
+		*sum += time.Duration(v) * tick
 	}
-	peak, err = peakMemory(status)
-	return cpu, peak, err
+	status, err := read("status")
+	if err != nil {
+		return u, err
+	}
+	peak, err := entry(status, "VmHWM")
+	if err != nil {
+		return u, fmt.Errorf("peak memory: %w", err)
+	}
+	u.Peak = peak << 10 // it is in kB
+	io, err := read("io")
+	if err != nil {
+		return u, err
+	}
+	if u.Written, err = entry(io, "wchar"); err != nil {
+		return u, fmt.Errorf("bytes written: %w", err)
+	}
+	return u, nil
 }
 
 // StartOf returns when a process was started, in ns of CLOCK_MONOTONIC and to
@@ -54,18 +84,13 @@ func field(stat []byte, n int) (int64, error) {
 	return strconv.ParseInt(string(fields[at]), 10, 64)
 }
 
-// peakMemory returns VmHWM in bytes.
-func peakMemory(status []byte) (int64, error) {
-	for line := range bytes.Lines(status) {
-		rest, ok := bytes.CutPrefix(line, []byte("VmHWM:"))
-		if !ok {
-			continue
+// entry returns a number from a file of lines such as "VmHWM:  12345 kB".
+func entry(file []byte, name string) (int64, error) {
+	for line := range bytes.Lines(file) {
+		rest, ok := bytes.CutPrefix(line, []byte(name+":"))
+		if fields := bytes.Fields(rest); ok && len(fields) > 0 {
+			return strconv.ParseInt(string(fields[0]), 10, 64)
 		}
-		kb, err := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("peak memory: %w", err)
-		}
-		return kb << 10, nil
 	}
-	return 0, fmt.Errorf("peak memory: status has no VmHWM")
+	return 0, fmt.Errorf("no entry %s", name)
 }

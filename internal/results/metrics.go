@@ -14,6 +14,10 @@ const (
 	ConnectLag = "connect.lag"
 	// ConnectChurn is Connect while the population is churned.
 	ConnectChurn = "connect.churn"
+	// ConnectRestart and ConnectRestartAPI are Connect while the proxy or the API
+	// server is restarted.
+	ConnectRestart    = "connect.restart"
+	ConnectRestartAPI = "connect.restart-api"
 	// HTTPKeepAlive and HTTPNew are response times, counted from when the
 	// request was due, on kept connections and on a new one each.
 	HTTPKeepAlive = "http.keepalive"
@@ -42,6 +46,13 @@ const (
 	// ProgrammingFailing is the time from sending an API write to the last new
 	// connection that failed or reached the wrong endpoint, 0 if none did.
 	ProgrammingFailing = "programming.failing"
+	// FlowStale is the time from sending an API write that removes an endpoint to
+	// the last answer of that endpoint on a connection that was there before,
+	// censored where the connection led there until the end.
+	FlowStale = "flow.stale"
+	// FlowSilence is the time without an answer on such a connection when it stopped
+	// leading there, 0 where it went on without a pause.
+	FlowSilence = "flow.silence"
 	// ChurnLag is how late changes were written.
 	ChurnLag = "churn.lag"
 	// Pod is the prefix of the metrics of changes to real pods.
@@ -70,12 +81,25 @@ const (
 	// ColdStart is the time from the execution of the proxy on a full
 	// population to verified convergence.
 	ColdStart = "coldstart.sync"
+	// RestartSync is the time from the execution of a proxy that is started again on
+	// its own rules to the first connection that obeys a change which was written
+	// while it was away. RestartAPI is the time from when a restarted API server is
+	// ready to the first connection that obeys a change written then.
+	RestartSync = "restart.sync"
+	RestartAPI  = "restart.api"
 	// ProxyCPU is the CPU time from the proxy's start to the trial's end;
 	// ProxyCPUStart and ProxyCPUChurn are its parts until convergence and
 	// during churn.
 	ProxyCPU      = "proxy.cpu.seconds"
 	ProxyCPUStart = "proxy.cpu.coldstart"
 	ProxyCPUChurn = "proxy.cpu.churn"
+	// ProxyCPUChange is ProxyCPUChurn for each API write of the churn, and
+	// ProxyCPUSystem the part of ProxyCPUChurn that was spent in the kernel.
+	ProxyCPUChange = "proxy.cpu.change"
+	ProxyCPUSystem = "proxy.cpu.system"
+	// ProxyWritten is how many bytes the proxy wrote for each API write of the
+	// churn; see clusters.Usage.
+	ProxyWritten = "proxy.written.change"
 	// ProxyRSS is the largest resident set of the proxy.
 	ProxyRSS = "proxy.rss.max"
 	// ProxySync is the prefix of what the proxy says itself of its work: with
@@ -88,6 +112,12 @@ const (
 	ProxySyncChurn = "proxy.sync.churn"
 	// ProxySyncCount is the number of syncs during churn.
 	ProxySyncCount = "proxy.sync.count"
+	// ProxyProgramming is how long changes took by the proxy's own metric: the
+	// median, interpolated in its buckets.
+	ProxyProgramming = "proxy.sync.programming"
+	// MachineSystem is the CPU time that the whole machine spent in the kernel
+	// during churn, instruments and all.
+	MachineSystem = "machine.cpu.system"
 	// Rules is the prefix of the numbers of kernel objects: rules, or entries
 	// of maps.
 	Rules = "rules."

@@ -94,6 +94,10 @@ type Trial struct {
 	Changes []Change `json:"-"`
 }
 
+// PhaseFreeze is the name of the time in which the proxy was frozen, inside that of
+// the churn.
+const PhaseFreeze = "freeze"
+
 // Phase is a named part of a trial. Times are nanoseconds of CLOCK_MONOTONIC.
 type Phase struct {
 	Name  string `json:"name"`

@@ -29,8 +29,19 @@ type Chart struct {
 	// MarksName is their legend.
 	Marks     []float64
 	MarksName string
+	// Bands are stretches of the X axis, drawn behind everything.
+	Bands []Band
 	// Width and Height are in CSS pixels at full size.
 	Width, Height float64
+}
+
+// Band is a stretch of the X axis in which something was the case. Bands with the
+// same name share an entry of the legend.
+type Band struct {
+	From, To float64
+	Name     string
+	// Style is the number of its colour.
+	Style int
 }
 
 // Axis describes one axis.
@@ -103,7 +114,7 @@ func (c *Chart) SVG() (svg string, err error) {
 	drawn.Y.apply(&p.Y)
 	p.Y.LineStyle.Width = 0
 	p.Y.Tick.Length = 0
-	p.Add(grid{})
+	p.Add(bands(drawn.Bands), grid{})
 	drawn.addMarks(p)
 	for _, s := range drawn.Series {
 		if err := addSeries(p, s); err != nil {

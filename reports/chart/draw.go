@@ -2,6 +2,7 @@ package chart
 
 import (
 	"image/color"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -26,6 +27,8 @@ const (
 const (
 	Styles  = 8
 	Neutral = Styles - 1
+	// Alarm is red, for what should not be.
+	Alarm = 0
 )
 
 // style is the looks of a series. Colours are told apart by people who see
@@ -126,6 +129,27 @@ func (b intervals) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
+// bands fills stretches of the X axis from bottom to top.
+type bands []Band
+
+// Plot is part of plot.Plotter.
+func (b bands) Plot(c draw.Canvas, p *plot.Plot) {
+	x, _ := p.Transforms(&c)
+	for _, one := range b {
+		from, to := max(x(one.From), c.Min.X), min(x(one.To), c.Max.X)
+		if from < to {
+			c.FillPolygon(one.fill(), []vg.Point{{X: from, Y: c.Min.Y}, {X: to, Y: c.Min.Y}, {X: to, Y: c.Max.Y}, {X: from, Y: c.Max.Y}})
+		}
+	}
+}
+
+// fill is the colour of the band, through which the page shows.
+func (b Band) fill() color.NRGBA {
+	tint := styleOf(b.Style).color
+	tint.A = 0x38
+	return tint
+}
+
 // grid draws a hair line at every labelled tick.
 type grid struct{}
 
@@ -213,6 +237,17 @@ func (c *Chart) legend(area draw.Canvas, at vg.Length) vg.Length {
 			area.DrawGlyph(look.marker(), vg.Point{X: x + swatch/2, Y: middle})
 		}
 		area.FillText(label, vg.Point{X: x + swatch + 5, Y: at}, s.Name)
+		x += width
+		entries++
+	}
+	for i, b := range c.Bands {
+		if slices.ContainsFunc(c.Bands[:i], func(o Band) bool { return o.Name == b.Name }) {
+			continue
+		}
+		width := swatch + 5 + label.Width(b.Name) + 16
+		row(width)
+		area.FillPolygon(b.fill(), []vg.Point{{X: x, Y: at - labelSize}, {X: x + swatch, Y: at - labelSize}, {X: x + swatch, Y: at}, {X: x, Y: at}})
+		area.FillText(label, vg.Point{X: x + swatch + 5, Y: at}, b.Name)
 		x += width
 		entries++
 	}

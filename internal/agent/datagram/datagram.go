@@ -27,6 +27,13 @@ const (
 	step = time.Millisecond
 )
 
+// Kept are KeptPorts ports from the first one on for sockets that keep theirs: none
+// of those that sources choose from. They are privileged.
+const (
+	Kept      = 512
+	KeptPorts = firstPort - Kept
+)
+
 // Half is half of the ports. Two agents that connect to one target at the same
 // time must not have the same, lest they choose the same port.
 type Half uint16
