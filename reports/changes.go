@@ -38,7 +38,7 @@ func newChangeSamples(changes []results.Change) *changeSamples {
 	}
 	for _, ch := range changes {
 		if ch.Sent != 0 {
-			s.add(ch, results.ChurnLag, max(1, ch.Sent-ch.Due), 0)
+			s.add(ch, results.ChurnLag, max(0, ch.Sent-ch.Due), 0)
 		}
 		if ch.Acked != 0 {
 			s.add(ch, results.ProgrammingWrite, ch.Acked-ch.Sent, 0)

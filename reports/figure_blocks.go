@@ -23,7 +23,7 @@ func blocksFigure(s *sheet) (*figure, error) {
 	}
 	at := s.points[len(s.points)-1]
 	var charts []*chart.Chart
-	for _, p := range []panel{{"path.p50", "First packet in the node, median"}, {"connect.p99", "New connection, 99th percentile"}, {results.ColdStart, "Cold start"}} {
+	for _, p := range []panel{{metric: "path.p50", title: "First packet in the node, median"}, {metric: "connect.p99", title: "New connection, 99th percentile"}, {metric: results.ColdStart, title: "Cold start"}} {
 		c := &chart.Chart{
 			Title: p.title + ", " + s.sizeName(at),
 			X:     chart.Axis{Label: "block"}, Y: chart.Axis{Label: "time", Log: true, Format: tickFormat("s")},

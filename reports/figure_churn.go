@@ -2,6 +2,8 @@ package reports
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
@@ -18,17 +20,56 @@ func removeFigure(s *sheet) (*figure, error) {
 		" A change after which no removed endpoint answered stands at the left edge.", panel{metric: results.ProgrammingRemove})
 }
 
+// kindsFigure draws the same for every kind of change, at the largest point.
+func kindsFigure(s *sheet) (*figure, error) {
+	if len(s.points) == 0 {
+		return nil, nil
+	}
+	largest := s.points[len(s.points)-1]
+	var panels []panel
+	for _, metric := range []struct{ name, title string }{
+		{results.ProgrammingAdd, "until it was obeyed"}, {results.ProgrammingRemove, "until nobody reached what was removed"},
+	} {
+		for _, class := range s.changeKinds(largest, metric.name) {
+			panels = append(panels, panel{metric: metric.name, title: class + " " + metric.title, class: class})
+		}
+	}
+	if len(panels) == 0 {
+		return nil, nil
+	}
+	only := *s.scenario
+	only.points = []results.Point{largest}
+	at := &sheet{scenario: &only, analysis: s.analysis, rows: s.rows}
+	return at.programming("programming-kinds", "The same by kind of change, at "+pointName(largest), "", panels...)
+}
+
+// changeKinds are the kinds of changes that any mode has at a point.
+func (s *sheet) changeKinds(p results.Point, metric string) []string {
+	var kinds []string
+	for _, mode := range s.modes {
+		if c := s.cell(p, mode); c != nil {
+			for _, class := range c.changeClasses(metric) {
+				if !strings.HasPrefix(class, "rate-") && !slices.Contains(kinds, class) {
+					kinds = append(kinds, class)
+				}
+			}
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
 func podComesFigure(s *sheet) (*figure, error) {
 	return s.programming("programming-pod-comes", "From an API write to the first connection that reaches a new pod, and the parts of that",
 		" Until the pod is ready and in an EndpointSlice it is Kubernetes that takes the time, in every mode; the last part is the mode's.",
-		panel{results.PodTotal, "all"}, panel{results.PodReady, "until ready"}, panel{results.PodSlice, "then in an EndpointSlice"},
-		panel{results.PodTraffic, "then reached"})
+		panel{metric: results.PodTotal, title: "all"}, panel{metric: results.PodReady, title: "until ready"}, panel{metric: results.PodSlice, title: "then in an EndpointSlice"},
+		panel{metric: results.PodTraffic, title: "then reached"})
 }
 
 func podGoesFigure(s *sheet) (*figure, error) {
 	return s.programming("programming-pod-goes", "From an API write to the last connection that reaches an old pod, and the part of the mode",
 		" A change after which no old pod answered stands at the left edge. The part of the mode begins when EndpointSlices lead elsewhere.",
-		panel{results.PodRemove, "all"}, panel{results.PodLeave, "the part of the mode"}, panel{results.PodGap, "nobody answers"})
+		panel{metric: results.PodRemove, title: "all"}, panel{metric: results.PodLeave, title: "the part of the mode"}, panel{metric: results.PodGap, title: "nobody answers"})
 }
 
 // resolution is the smallest programming latency that is drawn: half the
@@ -47,7 +88,7 @@ func (s *sheet) programming(id, title, more string, panels ...panel) (*figure, e
 	for _, p := range s.points {
 		for _, panel := range panels {
 			charts = append(charts, s.staircases(p, panel))
-			f.Table.Rows = append(f.Table.Rows, s.curveNumbers(panel.metric, panel.title, p)...)
+			f.Table.Rows = append(f.Table.Rows, s.curveNumbers(panel, p)...)
 		}
 	}
 	chart.Align(charts)
@@ -71,7 +112,7 @@ func (s *sheet) staircases(p results.Point, of panel) *chart.Chart {
 	}
 	for _, mode := range s.modes {
 		line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Step}
-		if d := s.cell(p, mode).merged(of.metric, results.ClassAll); d != nil {
+		if d := s.cell(p, mode).merged(of.metric, of.of()); d != nil {
 			line.Points = shares(d)
 		}
 		c.Series = append(c.Series, line)

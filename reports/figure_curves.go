@@ -27,7 +27,7 @@ func (s *sheet) curves(id, title, first, metric string) (*figure, error) {
 	var charts []*chart.Chart
 	for _, p := range s.points {
 		charts = append(charts, s.curve(metric, s.sizeName(p), p))
-		f.Table.Rows = append(f.Table.Rows, s.curveNumbers(metric, "", p)...)
+		f.Table.Rows = append(f.Table.Rows, s.curveNumbers(panel{metric: metric}, p)...)
 	}
 	chart.Align(charts)
 	return f, f.draw(charts)
@@ -95,18 +95,18 @@ func curveHead() []string {
 	return append(head, "samples", "timed out")
 }
 
-// curveNumbers are the rows of a table for the curves at a point; what names
-// them if the point alone does not.
-func (s *sheet) curveNumbers(metric, what string, p results.Point) [][]string {
+// curveNumbers are the rows of a table for the curves at a point; the panel's title
+// names them if the point alone does not.
+func (s *sheet) curveNumbers(of panel, p results.Point) [][]string {
 	var rows [][]string
 	for _, mode := range s.modes {
-		d := s.cell(p, mode).merged(metric, results.ClassAll)
+		d := s.cell(p, mode).merged(of.metric, of.of())
 		if d == nil {
 			continue
 		}
 		name := s.sizeName(p)
-		if what != "" {
-			name = what + ", " + name
+		if of.title != "" {
+			name = of.title + ", " + name
 		}
 		row := []string{name, s.label(mode)}
 		for _, q := range tabled() {

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -11,7 +12,12 @@ import (
 // panel is one chart of a scaling figure: a metric against the scale axis.
 type panel struct {
 	metric, title string
+	// class is that of the targets or changes; empty means all.
+	class string
 }
+
+// of is the class of the panel.
+func (p panel) of() string { return cmp.Or(p.class, results.ClassAll) }
 
 // scaling draws metrics against the scale axis on logarithmic axes. Panels
 // whose unit is the same share their axes when shared is true.
@@ -131,14 +137,14 @@ func pathScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "path-scaling", Title: "Time of a connection's first packet inside the node, by size",
 		Reading: s.aboutSocket() + "A line that rises says that the mode pays for the number of Services, a level one that it does not. " + logLog,
-	}, []panel{{"path.p50", "Median"}, {"path.p99", "99th percentile"}}, true)
+	}, []panel{{metric: "path.p50", title: "Median"}, {metric: "path.p99", title: "99th percentile"}}, true)
 }
 
 func connectScaling(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "connect-scaling", Title: "Time to open a connection, by size",
 		Reading: "A connection to a pod IP uses no Service, but it is no floor in iptables mode: its first packet is compared with the rules of all Services before it may pass. " + logLog,
-	}, []panel{{"connect.p50", "Median"}, {"connect.p99", "99th percentile"}, {"connect.direct.p50", "Median to a pod IP, without a Service"}}, true)
+	}, []panel{{metric: "connect.p50", title: "Median"}, {metric: "connect.p99", title: "99th percentile"}, {metric: "connect.direct.p50", title: "Median to a pod IP, without a Service"}}, true)
 }
 
 func httpFigure(s *sheet) (*figure, error) {
@@ -149,8 +155,8 @@ func httpFigure(s *sheet) (*figure, error) {
 	}
 	if len(s.points) > 1 {
 		return s.scaling(f, []panel{
-			{"http.keepalive.p50", "Kept connection, median"}, {"http.new.p50", "New connection, median"},
-			{"http.keepalive.p99", "Kept connection, 99th percentile"}, {"http.new.p99", "New connection, 99th percentile"},
+			{metric: "http.keepalive.p50", title: "Kept connection, median"}, {metric: "http.new.p50", title: "New connection, median"},
+			{metric: "http.keepalive.p99", title: "Kept connection, 99th percentile"}, {metric: "http.new.p99", title: "New connection, 99th percentile"},
 		}, true)
 	}
 	f.Reading = "A request on a kept connection no longer meets the Service rules, one on a new connection pays for them once. " +
@@ -159,11 +165,11 @@ func httpFigure(s *sheet) (*figure, error) {
 	var charts []*chart.Chart
 	f.Table.Head = curveHead()
 	for _, kind := range []struct{ metric, title string }{
-		{results.HTTPKeepAlive, "Kept connection"}, {results.HTTPNew, "New connection"},
+		{metric: results.HTTPKeepAlive, title: "Kept connection"}, {metric: results.HTTPNew, title: "New connection"},
 	} {
 		for _, p := range s.points {
 			charts = append(charts, s.curve(kind.metric, kind.title, p))
-			f.Table.Rows = append(f.Table.Rows, s.curveNumbers(kind.metric, kind.title, p)...)
+			f.Table.Rows = append(f.Table.Rows, s.curveNumbers(panel{metric: kind.metric, title: kind.title}, p)...)
 		}
 	}
 	chart.Align(charts)
@@ -174,7 +180,7 @@ func coldStartFigure(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "coldstart", Title: "Cold start on a full population",
 		Reading: "The time from starting the proxy until traffic reached every sampled Service, and what part of it the proxy spent on programming by its own metric: kube-proxy in syncs, Cilium writing one address of a Service after the other. " + logLog,
-	}, []panel{{results.ColdStart, "Until traffic converged"}, {results.ProxySyncFirst, "Of that, in syncs or writes"}}, true)
+	}, []panel{{metric: results.ColdStart, title: "Until traffic converged"}, {metric: results.ProxySyncFirst, title: "Of that, in syncs or writes"}}, true)
 }
 
 func costFigure(s *sheet) (*figure, error) {
@@ -182,8 +188,8 @@ func costFigure(s *sheet) (*figure, error) {
 		ID: "cost", Title: "What the proxy itself costs",
 		Reading: "CPU time holds that of the programs the proxy runs. " + logLog,
 	}, []panel{
-		{results.ProxyCPU, "CPU time of the whole trial"}, {results.ProxyCPUStart, "CPU time until converged"},
-		{results.ProxyCPUChurn, "CPU time during churn"}, {results.ProxyRSS, "Largest resident memory"},
+		{metric: results.ProxyCPU, title: "CPU time of the whole trial"}, {metric: results.ProxyCPUStart, title: "CPU time until converged"},
+		{metric: results.ProxyCPUChurn, title: "CPU time during churn"}, {metric: results.ProxyRSS, title: "Largest resident memory"},
 	}, false)
 }
 
@@ -192,8 +198,8 @@ func rulesFigure(s *sheet) (*figure, error) {
 		ID: "rules", Title: "Objects in the kernel",
 		Reading: "Counts, not judgements: a rule of iptables, an element of an nftables map and an entry of one of Cilium's maps do not cost the same. " + logLog,
 	}, []panel{
-		{results.Rules + "count", "Rules, or entries for Services"}, {results.Rules + "chains", "Chains"},
-		{results.Rules + "sets", "Sets and maps"}, {results.Rules + "elements", "Elements of sets and maps"},
-		{results.Rules + "memory", "Memory of maps"},
+		{metric: results.Rules + "count", title: "Rules, or entries for Services"}, {metric: results.Rules + "chains", title: "Chains"},
+		{metric: results.Rules + "sets", title: "Sets and maps"}, {metric: results.Rules + "elements", title: "Elements of sets and maps"},
+		{metric: results.Rules + "memory", title: "Memory of maps"},
 	}, false)
 }

@@ -161,7 +161,9 @@ func headline(metric string) bool {
 	switch metric {
 	case "path.p50", "path.p99", "connect.p50", "connect.p99", "connect.direct.p50", "connect.syscall.p50",
 		"connect.churn.p99", "http.keepalive.p50", "http.keepalive.p99", "http.new.p50", "http.new.p99",
-		"programming.add.p50", "programming.add.p90", "programming.remove.p50", "programming.remove.p90",
+		"programming.add.p50", "programming.add.p90", "programming.add.p99",
+		"programming.remove.p50", "programming.remove.p90", "programming.remove.p99", "programming.failing.p99",
+		"flow.stale.p50", "flow.silence.p50", results.Saturation, results.RestartSync, results.RestartAPI, results.ProxyCPUChange,
 		"programming.pod.total.p50", "programming.pod.ready.p50", "programming.pod.slice.p50",
 		"programming.pod.traffic.p50", "programming.pod.traffic.p90", "programming.pod.remove.p50",
 		"programming.pod.leave.p50", "programming.pod.leave.p90", "programming.pod.gap.p50",
@@ -180,6 +182,7 @@ func judged(metric string) bool {
 	switch {
 	case !results.LowerIsBetter(metric),
 		strings.Contains(metric+".", results.Lag+"."),
+		hasPrefix(metric, results.ProgrammingWrite), // the API server's, in every mode
 		hasPrefix(metric, results.Pod) && !hasPrefix(metric, results.PodTraffic) && !hasPrefix(metric, results.PodLeave), // mostly Kubernetes', in every mode
 		hasPrefix(metric, "cluster"):
 		return false

@@ -2,6 +2,7 @@ package runners
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -87,4 +88,20 @@ func TestProxyThatFails(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestQuantile(t *testing.T) {
+	before := clusters.Buckets{All: 10, Counts: map[float64]uint64{0.1: 10, 0.2: 10, 0.4: 10}}
+	after := clusters.Buckets{All: 20, Counts: map[float64]uint64{0.1: 10, 0.2: 14, 0.4: 18}}
+	for q, want := range map[float64]float64{0.4: 0.2, 0.5: 0.25, 0.8: 0.4} {
+		if got, ok := quantile(before, after, q); !ok || math.Abs(got-want) > 1e-9 {
+			t.Errorf("quantile %v is %v, %t, want %v", q, got, ok, want)
+		}
+	}
+	if got, ok := quantile(before, after, 0.95); ok {
+		t.Errorf("beyond the last bucket: %v", got)
+	}
+	if got, ok := quantile(after, after, 0.5); ok {
+		t.Errorf("of nothing: %v", got)
+	}
 }

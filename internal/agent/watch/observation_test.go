@@ -96,6 +96,11 @@ func TestObservation(t *testing.T) {
 			want:     Seen{FirstNew: 3, OldSettled: 3},
 		},
 		{
+			name: "gone dark", command: Command{Old: removed.Old, Stay: []netip.Addr{newPod}, Dark: true}, over: true,
+			outcomes: []probe.Outcome{silence(1), answer(2, newPod), silence(4), answer(5, newPod), answer(15, newPod)},
+			want:     Seen{LastOld: 4, OldSettled: 14},
+		},
+		{
 			name: "not yet begun to answer", command: removed,
 			outcomes: []probe.Outcome{silence(3), silence(20)},
 		},
@@ -155,5 +160,33 @@ func TestHungConnectionsDoNotBlind(t *testing.T) {
 		if got := (Command{Interval: c.interval, AttemptTimeout: c.attempt}).overlap(); got != c.want {
 			t.Errorf("overlap of %v in %v = %d, want %d", c.interval, c.attempt, got, c.want)
 		}
+	}
+}
+
+// Where endpoints answer by turns, some time without the old one is no proof.
+func TestChanceDoesNotSettle(t *testing.T) {
+	c := Command{Old: []netip.Addr{oldPod}, Stay: []netip.Addr{newPod}, Interval: time.Millisecond, Settle: 10 * time.Millisecond, Timeout: time.Hour}
+	o := newObservation(c, 0)
+	if want := (28 * time.Millisecond).Nanoseconds(); o.settle != want {
+		t.Errorf("settled after %d, want %d", o.settle, want)
+	}
+	o.pace(LongInterval)
+	if want := (280 * time.Millisecond).Nanoseconds(); o.settle != want {
+		t.Errorf("a long watch is settled after %d, want %d", o.settle, want)
+	}
+	alone := newObservation(Command{Old: c.Old, New: c.Stay, Interval: time.Millisecond, Settle: 10 * time.Millisecond, Timeout: time.Hour}, 0)
+	if want := (10 * time.Millisecond).Nanoseconds(); alone.settle != want {
+		t.Errorf("with nobody who stays: settled after %d, want %d", alone.settle, want)
+	}
+}
+
+// What failed last is told, whether nobody answered or a stranger did.
+func TestLastFailed(t *testing.T) {
+	o := newObservation(Command{New: []netip.Addr{newPod}, Settle: 1, Timeout: 1}, 0)
+	for _, out := range []probe.Outcome{silence(2), answer(5, netip.MustParseAddr("10.244.9.9")), silence(4), answer(7, newPod)} {
+		o.add(out)
+	}
+	if o.seen.LastFailed != 5 {
+		t.Errorf("last failed at %d, want 5", o.seen.LastFailed)
 	}
 }
