@@ -3,7 +3,6 @@ package scenarios
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -132,13 +131,14 @@ func ChurnKinds() []ChurnKind {
 	return kinds
 }
 
-// describeKinds explains all kinds in one sentence each.
-func describeKinds() string {
-	var all []string
-	for _, k := range kindTexts() {
-		all = append(all, string(k.kind)+" "+k.about+".")
+// About says what a change of the kind does.
+func (k ChurnKind) About() string {
+	for _, t := range kindTexts() {
+		if t.kind == k {
+			return t.about
+		}
 	}
-	return strings.Join(all, " ")
+	return ""
 }
 
 // ofPods reports whether a kind changes real pods.

@@ -124,7 +124,7 @@ func churnFields() []field {
 	duration := field{max: MaxDuration.Std().Seconds(), above: true}
 	return []field{
 		{path: "churn", about: "A stream of changes to the population, each at its time whatever became of those before. Used by the instrument programming."},
-		{path: "churn.kinds", about: "What changes, in turns if there are several kinds. " + describeKinds()},
+		{path: "churn.kinds", about: "What changes; several kinds take turns."},
 		{path: "churn.kinds[]", enum: names(ChurnKinds()), wrong: "is not a known kind of churn"},
 		rate.as("churn.rate", "Changes per second; may be a fraction. scale-storm and node-loss change many Services each time.", nil),
 		{path: "churn.rates", about: "Rates that are tried one after the other instead, each for the duration: where changes begin to wait for one another, the mode is at its limit.",

@@ -21,6 +21,7 @@ const scenarioPage = "../../docs/scenarios.md"
 
 var (
 	tablePattern = regexp.MustCompile(`(?s)<!-- fields ?([a-zA-Z.]*) -->\n.*?<!-- end -->`)
+	kindsPattern = regexp.MustCompile(`(?s)<!-- kinds -->\n.*?<!-- end -->`)
 	yamlPattern  = regexp.MustCompile("(?s)```yaml\n(# yaml-language-server.*?)```")
 )
 
@@ -39,6 +40,14 @@ func TestDocsScenarioFields(t *testing.T) {
 		writeTable(&table, seen, objectAt(t, root, path), path)
 		marker := strings.TrimSuffix("<!-- fields "+path, " ") + " -->"
 		return marker + "\n" + table.String() + "<!-- end -->"
+	})
+	want = kindsPattern.ReplaceAllStringFunc(want, func(string) string {
+		var table strings.Builder
+		table.WriteString("<!-- kinds -->\n| kind | a change |\n|---|---|\n")
+		for _, k := range scenarios.ChurnKinds() {
+			fmt.Fprintf(&table, "| `%s` | %s |\n", k, k.About())
+		}
+		return table.String() + "<!-- end -->"
 	})
 	if *update {
 		if err := os.WriteFile(scenarioPage, []byte(want), 0o644); err != nil {
