@@ -129,8 +129,9 @@ func (e *churner) deal(kinds []churn.Kind) {
 	}
 	rate := slices.Max(c.Steps()) / float64(len(kinds))
 	for k, kind := range kinds {
-		hand := hands[k][:kind.Pool(rate, len(hands[k]))]
-		groups := slices.Collect(slices.Chunk(hand, max(1, min(kind.Group(c, p.Services()), len(hand)))))
+		group := kind.Group(c, p.Services())
+		hand := hands[k][:kind.Pool(rate, len(hands[k]), group)]
+		groups := slices.Collect(slices.Chunk(hand, max(1, min(group, len(hand)))))
 		if n := len(groups); n > 1 && len(groups[n-1]) < len(groups[0]) {
 			groups = groups[:n-1] // every change is as large as the others
 		}

@@ -2,7 +2,6 @@ package runners
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	discovery "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
@@ -160,9 +160,9 @@ func (c *fakeCluster) inNamespace() {
 		c.t.Fatal(err)
 	}
 	c.closer = append(c.closer, func() { pods.Close() })
-	c.proxy.listen = func() (l net.Listener, err error) {
+	c.proxy.listen = func(port int) (l net.Listener, err error) {
 		err = ns.Do(func() error {
-			l, err = net.Listen("tcp4", "0.0.0.0:80")
+			l, err = net.Listen("tcp4", fmt.Sprintf("0.0.0.0:%d", port))
 			return err
 		})
 		return l, err
@@ -237,8 +237,13 @@ func (c *fakeCluster) Network() clusters.Network        { return c.network }
 func (c *fakeCluster) Proxy() clusters.Proxy            { return c.proxy }
 func (c *fakeCluster) Backends() clusters.Backends      { return c }
 func (c *fakeCluster) Died() <-chan struct{}            { return c.died }
-func (c *fakeCluster) On(context.Context, ...netip.Addr) error {
-	return errors.New("nobody comes back")
+func (c *fakeCluster) On(_ context.Context, ips ...netip.Addr) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ip := range ips {
+		delete(c.off, ip)
+	}
+	return nil
 }
 
 func (c *fakeCluster) Off(_ context.Context, ips ...netip.Addr) error {
@@ -268,7 +273,7 @@ func (c *fakeCluster) Close(ctx context.Context) error {
 // fakeProxy answers connections to cluster IPs as an endpoint would.
 type fakeProxy struct {
 	cluster *fakeCluster
-	listen  func() (net.Listener, error)
+	listen  func(port int) (net.Listener, error)
 	onStart func()
 	rules   error // why they cannot be read
 	// account is another account of its work than that of a proxy that has
@@ -286,24 +291,26 @@ func (p *fakeProxy) Start(ctx context.Context) (int64, error) {
 	if p.listen == nil {
 		return started, nil
 	}
-	l, err := p.listen()
-	if err != nil {
-		return 0, err
-	}
 	names, err := p.names(ctx)
 	if err != nil {
 		return 0, err
 	}
-	p.cluster.closer = append(p.cluster.closer, func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go p.answer(conn, names)
+	for _, port := range []int{80, 1080} { // a Service may move from one to the other
+		l, err := p.listen(port)
+		if err != nil {
+			return 0, err
 		}
-	}()
+		p.cluster.closer = append(p.cluster.closer, func() { l.Close() })
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go p.answer(conn, names)
+			}
+		}()
+	}
 	return started, nil
 }
 
@@ -320,26 +327,47 @@ func (p *fakeProxy) names(ctx context.Context) (map[string]string, error) {
 	return names, nil
 }
 
-// answer answers as an endpoint of the Service would.
+// answer answers as an endpoint of the Service would, or not at all if there is
+// none.
 func (p *fakeProxy) answer(conn net.Conn, names map[string]string) {
 	defer conn.Close()
-	ip := conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().String()
-	slice, err := p.cluster.api.DiscoveryV1().EndpointSlices(population.Namespace).Get(context.Background(), names[ip], metav1.GetOptions{})
-	if err != nil {
-		return
-	}
-	if len(slice.Endpoints) == 0 {
+	pod, port := p.lookup(conn.LocalAddr().(*net.TCPAddr).AddrPort(), names)
+	if !pod.IsValid() {
 		_, _ = io.Copy(io.Discard, conn) // until the client gives up
 		return
 	}
-	pod := netip.MustParseAddr(slice.Endpoints[rand.IntN(len(slice.Endpoints))].Addresses[0])
 	var question [1]byte
 	if _, err := conn.Read(question[:]); err != nil {
 		return // a connection that was only opened
 	}
-	if answer, err := identity.Encode(netip.AddrPortFrom(pod, uint16(*slice.Ports[0].Port))); err == nil {
+	if answer, err := identity.Encode(netip.AddrPortFrom(pod, port)); err == nil {
 		_, _ = conn.Write(answer[:])
 	}
+}
+
+// lookup finds an endpoint of the Service at an address; none if it has none, or
+// one that does not answer.
+func (p *fakeProxy) lookup(at netip.AddrPort, names map[string]string) (pod netip.Addr, port uint16) {
+	ctx := context.Background()
+	service, err := p.cluster.api.CoreV1().Services(population.Namespace).Get(ctx, names[at.Addr().String()], metav1.GetOptions{})
+	if err != nil || service.Spec.Ports[0].Port != int32(at.Port()) {
+		return pod, 0
+	}
+	slice, err := p.cluster.api.DiscoveryV1().EndpointSlices(population.Namespace).Get(ctx, service.Name, metav1.GetOptions{})
+	if err != nil {
+		return pod, 0
+	}
+	ready := slices.DeleteFunc(slice.Endpoints, func(e discovery.Endpoint) bool { return !*e.Conditions.Ready })
+	if len(ready) == 0 {
+		return pod, 0
+	}
+	pod = netip.MustParseAddr(ready[rand.IntN(len(ready))].Addresses[0])
+	p.cluster.mu.Lock()
+	defer p.cluster.mu.Unlock()
+	if p.cluster.off[pod] {
+		return netip.Addr{}, 0
+	}
+	return pod, uint16(*slice.Ports[0].Port)
 }
 
 func (p *fakeProxy) Stop(context.Context) error { return nil }

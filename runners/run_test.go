@@ -65,7 +65,7 @@ blocks: 1
 traffic:
   connect: {rate: 500, warmup: 20ms, duration: 400ms}
   http: {rate: 200, warmup: 50ms, duration: 100ms}
-churn: {kinds: [replace-endpoints], rate: 20, duration: 500ms, timeout: 5s}
+churn: {kinds: [replace-endpoints], rate: 20, duration: 500ms, timeout: 5s, watched: 1}
 `)
 	p := &fakeProvider{prepare: func(c *fakeCluster) {
 		c.inNamespace()
@@ -153,7 +153,7 @@ func checkHistograms(t *testing.T, trial *results.Trial) {
 		"connect.syscall all": 120, "connect.lag all": 200,
 		"path first": 1, "path all": 1, "path d01": 1, "path direct": 1, "path last": 0,
 		"http.keepalive all": 1, "http.keepalive.service all": 1, "http.new all": 1, "http.new.lag all": 1,
-		"connect.churn all": 400,
+		"connect.churn all": 160, "connect.churn changed": 160, "connect.churn first": 40, "connect.churn last": 40,
 	} {
 		if counts[what] != want {
 			t.Errorf("%s has %d samples, want %d", what, counts[what], want)

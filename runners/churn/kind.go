@@ -101,16 +101,18 @@ const (
 )
 
 // Pool is how many Services take turns at a rate of changes a second, of those
-// that may be changed.
-func (k Kind) Pool(rate float64, available int) int {
+// that may be changed. Half of these stay as they are, to see what others notice,
+// as far as one change does not take more.
+func (k Kind) Pool(rate float64, available, group int) int {
+	half := min(available, max(group, (available+1)/2))
 	if k.Grouped {
-		return available
+		return half
 	}
 	rest := patience
 	if k.few {
 		rest = stride
 	}
-	return min(available, max(least, int(math.Ceil(rate*rest.Seconds()))))
+	return min(half, max(least, int(math.Ceil(rate*rest.Seconds()))))
 }
 
 // Of returns the kind of that name.

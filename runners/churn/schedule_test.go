@@ -75,18 +75,21 @@ func TestPlan(t *testing.T) {
 
 func TestPool(t *testing.T) {
 	for _, test := range []struct {
-		kind      Kind
-		rate      float64
-		available int
-		want      int
+		kind             Kind
+		rate             float64
+		available, group int
+		want             int
 	}{
-		{Kind{}, 4, 1000, 120},
-		{Kind{}, 4, 85, 85},
-		{Kind{}, 0.1, 1000, 6},
-		{Kind{few: true}, 4, 1000, 12},
-		{Kind{Grouped: true}, 0.1, 1000, 1000},
+		{Kind{}, 4, 1000, 1, 120},
+		{Kind{}, 4, 85, 1, 43},
+		{Kind{}, 0.1, 1000, 1, 6},
+		{Kind{}, 0.1, 1, 1, 1},
+		{Kind{few: true}, 4, 1000, 1, 12},
+		{Kind{Grouped: true}, 0.1, 1000, 100, 500},
+		{Kind{Grouped: true}, 0.1, 1000, 800, 800},
+		{Kind{Grouped: true}, 0.1, 1000, 2000, 1000},
 	} {
-		if got := test.kind.Pool(test.rate, test.available); got != test.want {
+		if got := test.kind.Pool(test.rate, test.available, test.group); got != test.want {
 			t.Errorf("%+v at %v/s of %d: %d, want %d", test.kind, test.rate, test.available, got, test.want)
 		}
 	}
