@@ -28,10 +28,10 @@ func kindsFigure(s *sheet) (*figure, error) {
 	largest := s.points[len(s.points)-1]
 	var panels []panel
 	for _, metric := range []struct{ name, title string }{
-		{results.ProgrammingAdd, "until it was obeyed"}, {results.ProgrammingRemove, "until nobody reached what was removed"},
+		{results.ProgrammingAdd, "new reached"}, {results.ProgrammingRemove, "old left"},
 	} {
 		for _, class := range s.changeKinds(largest, metric.name) {
-			panels = append(panels, panel{metric: metric.name, title: class + " " + metric.title, class: class})
+			panels = append(panels, panel{metric: metric.name, title: class + ": " + metric.title, class: class})
 		}
 	}
 	if len(panels) == 0 {
@@ -109,6 +109,9 @@ func (s *sheet) staircases(p results.Point, of panel) *chart.Chart {
 	if of.title != "" {
 		c.Title += ", " + of.title
 		c.X.Label = "time"
+	}
+	if of.class != "" { // all at one point, which the figure names
+		c.Title = of.title
 	}
 	for _, mode := range s.modes {
 		line := chart.Series{Name: s.label(mode), Style: s.analysis.modeStyle(mode), Kind: chart.Step}

@@ -147,7 +147,7 @@ func (s *sheet) staleChart(t *results.Trial, series *results.Series) *chart.Char
 		Title: fmt.Sprintf("%s, writes that traffic does not obey yet", s.label(t.Mode)),
 		Width: wideWidth, Height: staleHeight,
 		X: chart.Axis{Label: "time", Format: func(v float64) string { return chart.Compact(v) + " s" }},
-		Y: chart.Axis{Label: "API writes"},
+		Y: chart.Axis{Label: "API writes", Format: whole},
 	}
 	end := seconds(int64(len(series.Bins)) * series.Width)
 	line := chart.Series{Style: s.analysis.modeStyle(t.Mode), Kind: chart.Step, Points: []chart.Point{{}}}
@@ -167,6 +167,14 @@ func (s *sheet) staleChart(t *results.Trial, series *results.Series) *chart.Char
 	return c
 }
 
+// whole writes whole numbers alone.
+func whole(v float64) string {
+	if v != math.Trunc(v) {
+		return ""
+	}
+	return chart.Compact(v)
+}
+
 // wait is a moment at which one change more or less waits to be obeyed.
 type wait struct {
 	at int64
@@ -181,7 +189,9 @@ func waits(changes []results.Change) []wait {
 			if ch.Only == "" && ch.OldSettled != 0 { // both must have come true
 				took = max(took, ch.LastOld-ch.Sent)
 			}
-			all = append(all, wait{ch.Sent, 1}, wait{ch.Sent + took, -1})
+			if took > 0 {
+				all = append(all, wait{ch.Sent, 1}, wait{ch.Sent + took, -1})
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b wait) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.by, b.by)) })

@@ -27,7 +27,11 @@ func claims() []claim {
 		{"connect.p50", "opens a connection in %s", "in %s", "takes %s", "p50"},
 		{"connect.p99", "opens 99 of 100 connections within %s", "within %s", "takes up to %s", "p99"},
 		{"programming.add.p50", "lets the first connection reach a new endpoint %s after the API write", "%s after it", "takes %s", "p50"},
+		{"programming.remove.p50", "leads the last connection to a removed endpoint %s after the API write", "%s after it", "goes on for %s", "p50"},
+		{"flow.stale.p50", "leads kept connections to a removed endpoint for %s", "for %s", "does for %s", "p50"},
+		{results.Saturation, "keeps up with %s changes", "with %s", "does with %s", "median"},
 		{results.ColdStart, "serves the whole population %s after a cold start", "after %s", "takes %s", "median"},
+		{results.RestartSync, "obeys a change that it had missed %s after a restart", "after %s", "takes %s", "median"},
 	}
 }
 

@@ -38,18 +38,21 @@ func awaitTable(ctx context.Context, table clusters.Table, service netip.AddrPor
 	slices.SortFunc(want, netip.Addr.Compare)
 	tick := time.NewTicker(tableInterval)
 	defer tick.Stop()
-	for {
+	for last := false; ; {
 		found, err := table.Endpoints(service, protocol)
 		if err != nil {
 			return 0, fmt.Errorf("read the proxy's tables: %w", err)
 		}
 		slices.SortFunc(found, netip.Addr.Compare)
-		if slices.Equal(found, want) {
+		switch {
+		case slices.Equal(found, want):
 			return agent.Now(), nil
+		case last:
+			return 0, nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, nil
+			last = true // traffic may be there before the next look is
 		case <-tick.C:
 		}
 	}
