@@ -65,6 +65,7 @@ func families() []family {
 		{results.ProgrammingTable, "New endpoints in the kernel's tables after the API write"},
 		{results.FlowStale, "Kept connections led to a removed endpoint after the API write"},
 		{results.FlowSilence, "Kept connections without an answer when an endpoint was removed"},
+		{results.FlowFailed, "Questions on kept connections that failed"},
 		{results.ChurnLag, "API writes sent late"},
 		{results.ChurnDue, "API writes due"},
 		{results.ChurnSent, "API writes sent"},

@@ -130,7 +130,7 @@ func (e *churner) deal(kinds []churn.Kind) {
 	rate := slices.Max(c.Steps()) / float64(len(kinds))
 	for k, kind := range kinds {
 		group := kind.Group(c, p.Services())
-		hand := hands[k][:kind.Pool(rate, len(hands[k]), group)]
+		hand := hands[k][:kind.Pool(c, rate, len(hands[k]), group)]
 		groups := slices.Collect(slices.Chunk(hand, max(1, min(group, len(hand)))))
 		if n := len(groups); n > 1 && len(groups[n-1]) < len(groups[0]) {
 			groups = groups[:n-1] // every change is as large as the others

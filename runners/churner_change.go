@@ -86,13 +86,13 @@ func (e *churner) moveAll(ctx context.Context, s *changed, moves []*oneMove, wat
 				return err
 			}
 		}
-		if watched {
+		if watched && !m.Silent() {
 			if err := e.watch(ctx, m); err != nil {
 				return err
 			}
 			defer m.programmed()
 		}
-		if err := e.atDue(ctx, m, i == 0); err != nil {
+		if err := e.atDue(ctx, m); err != nil {
 			return err
 		}
 		if err := e.write(ctx, m); err != nil {
@@ -111,17 +111,18 @@ func (e *churner) moveAll(ctx context.Context, s *changed, moves []*oneMove, wat
 	return nil
 }
 
-// atDue returns when a move is due, the first of its change with what happens to
-// endpoints then.
-func (e *churner) atDue(ctx context.Context, m *oneMove, first bool) error {
-	if first {
-		if err := waitUntil(ctx, m.change.Due-m.Delay.Nanoseconds()); err != nil {
-			return err
-		}
-		backends := e.f.cluster.Backends()
+// atDue returns when a move is due, after what happens to endpoints ahead of it.
+func (e *churner) atDue(ctx context.Context, m *oneMove) error {
+	if err := waitUntil(ctx, m.change.Due-m.Ahead.Nanoseconds()); err != nil {
+		return err
+	}
+	backends := e.f.cluster.Backends()
+	if len(m.Return) > 0 {
 		if err := backends.On(ctx, m.Return...); err != nil {
 			return fmt.Errorf("bring pods back: %w", err)
 		}
+	}
+	if len(m.Vanish) > 0 {
 		if err := backends.Off(ctx, m.Vanish...); err != nil {
 			return fmt.Errorf("make pods vanish: %w", err)
 		}
@@ -158,6 +159,9 @@ func (e *churner) write(ctx context.Context, m *oneMove) error {
 func (e *churner) follow(ctx context.Context, m *oneMove) (err error) {
 	if len(m.seen) == 0 {
 		m.change.Unseen, m.change.GaveUp = results.UnseenNotWatched, agent.Now()
+		if m.Silent() {
+			m.change.Unseen = results.UnseenSilent
+		}
 		m.service.lingering = append(m.service.lingering, m.Old...)
 	} else {
 		if err := e.observe(ctx, m); err != nil {
@@ -177,15 +181,11 @@ func (e *churner) follow(ctx context.Context, m *oneMove) (err error) {
 	return nil
 }
 
-// end takes away the pods that a move has replaced, as far as it does.
+// end takes away the pods that a move has replaced, if traffic is known to have
+// left them.
 func (e *churner) end(ctx context.Context, m *oneMove) error {
-	switch {
-	case !m.Ends, m.Grace == 0 && len(m.seen) == 0: // nobody knows whether traffic has left them
+	if !m.Ends || m.change.OldSettled == 0 {
 		return nil
-	case m.Grace > 0:
-		if err := waitUntil(ctx, m.change.Acked+m.Grace.Nanoseconds()); err != nil {
-			return err
-		}
 	}
 	if err := e.f.cluster.Backends().Off(ctx, m.Old...); err != nil {
 		return fmt.Errorf("take replaced pods away: %w", err)

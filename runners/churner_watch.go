@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"svcbench/internal/agent/watch"
 	"svcbench/internal/results"
@@ -35,8 +36,8 @@ func (e *churner) commands(m *oneMove) []watch.Command {
 	both.Old = slices.DeleteFunc(both.Old, func(ip netip.Addr) bool {
 		return slices.Contains(m.Stay, ip) || m.From == m.To && slices.Contains(m.New, ip)
 	})
-	if m.until != 0 {
-		both.Timeout = preRoll + churn.FlapTime
+	if m.until != 0 { // the next write would be taken for this one
+		both.Timeout = min(both.Timeout, preRoll+time.Duration(m.until-m.change.Due))
 	}
 	if m.From == m.To {
 		return []watch.Command{both}

@@ -50,13 +50,14 @@ func (f *inFlight) storeFlows(flows []flow.Flow, c changer) error {
 	if len(flows) == 0 || !ok {
 		return nil
 	}
-	stale := distribution{values: stats.NewHistogram(), errors: map[string]int64{}}
+	stale := distribution{values: stats.NewHistogram()}
 	silence := distribution{values: stats.NewHistogram()}
+	failed := int64(0)
 	removals := r.removals()
 	for _, one := range flows {
 		for _, s := range one.Stretches {
 			if s.Failure != "" {
-				stale.errors[s.Failure] += s.Questions
+				failed += s.Questions
 			}
 		}
 		for _, gone := range removals[one.Target] {
@@ -71,6 +72,7 @@ func (f *inFlight) storeFlows(flows []flow.Flow, c changer) error {
 			}
 		}
 	}
+	f.scalar(results.FlowFailed, "count", float64(failed))
 	return f.store(
 		metric{results.FlowStale, map[string]distribution{results.ClassAll: stale}},
 		metric{results.FlowSilence, map[string]distribution{results.ClassAll: silence}},

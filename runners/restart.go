@@ -122,7 +122,7 @@ func (f *inFlight) goThrough(ctx context.Context, o outage, n int) error {
 	from, err := o.happen(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, writeTimeout)
 		defer cancel()
-		slice := f.population.EndpointSlice(before.Index, fresh)
+		slice := f.population.EndpointSlice(before.Index, population.Endpoints{Ready: fresh})
 		_, err := f.cluster.API().DiscoveryV1().EndpointSlices(population.Namespace).Update(limited, slice, metav1.UpdateOptions{})
 		return err
 	})

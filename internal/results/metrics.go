@@ -53,6 +53,8 @@ const (
 	// FlowSilence is the time without an answer on such a connection when it stopped
 	// leading there, 0 where it went on without a pause.
 	FlowSilence = "flow.silence"
+	// FlowFailed is how many questions on such connections got no answer.
+	FlowFailed = "flow.failed"
 	// ChurnLag is how late changes were written.
 	ChurnLag = "churn.lag"
 	// Pod is the prefix of the metrics of changes to real pods.

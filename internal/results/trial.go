@@ -179,6 +179,8 @@ const (
 	// UnseenOvertaken means that the next change of the same Service was written
 	// before traffic had seen it.
 	UnseenOvertaken = "overtaken"
+	// UnseenSilent means that traffic should notice nothing of it.
+	UnseenSilent = "nothing to see"
 	// UnseenMoot means that it undid what had not been done yet.
 	UnseenMoot = "moot"
 )

@@ -26,13 +26,12 @@ type Move struct {
 	Old, New, Stay []netip.Addr
 	// From is where old endpoints are reached, To where new ones are.
 	From, To netip.AddrPort
-	// Vanish are endpoints that stop answering when the change is due, Return
-	// those that begin to again.
+	// Vanish are endpoints that stop answering Ahead of the write, Return those
+	// that begin to again.
 	Vanish, Return []netip.Addr
-	// Ends says that old endpoints stop answering after the write: after Grace
-	// or, if that is 0, when traffic has left them.
-	Ends  bool
-	Grace time.Duration
+	Ahead          time.Duration
+	// Ends says that old endpoints stop answering when traffic has left them.
+	Ends bool
 	// Write writes it.
 	Write func(ctx context.Context, api kubernetes.Interface) error
 	// After is what the Service is then.
@@ -40,7 +39,10 @@ type Move struct {
 }
 
 // Dark reports whether the old endpoints have stopped answering already.
-func (m Move) Dark() bool { return len(m.Vanish) > 0 }
+func (m Move) Dark() bool { return len(m.Vanish) > 0 && len(m.Old) > 0 }
+
+// Silent reports whether new connections should notice nothing of the move.
+func (m Move) Silent() bool { return len(m.Old)+len(m.New) == 0 }
 
 // Kind is a kind of change to Services without pods.
 type Kind struct {
@@ -103,14 +105,14 @@ const (
 // Pool is how many Services take turns at a rate of changes a second, of those
 // that may be changed. Half of these stay as they are, to see what others notice,
 // as far as one change does not take more.
-func (k Kind) Pool(rate float64, available, group int) int {
+func (k Kind) Pool(c *scenarios.Churn, rate float64, available, group int) int {
 	half := min(available, max(group, (available+1)/2))
 	if k.Grouped {
 		return half
 	}
 	rest := patience
 	if k.few {
-		rest = stride
+		rest = stride + c.Grace.Std()
 	}
 	return min(half, max(least, int(math.Ceil(rate*rest.Seconds()))))
 }
@@ -142,7 +144,7 @@ func All(c *scenarios.Churn) ([]Kind, error) {
 // write is unconditional: nobody else changes the slice, so that there is nothing
 // to conflict with.
 func (g ground) endpoints(s Service) func(context.Context, kubernetes.Interface) error {
-	slice := g.population.EndpointSlice(s.Index, s.Endpoints, s.Resting...)
+	slice := g.population.EndpointSlice(s.Index, population.Endpoints{Ready: s.Endpoints, Resting: s.Resting, Ending: s.Ending})
 	return func(ctx context.Context, api kubernetes.Interface) error {
 		// By this controllers say when they had a reason to change it, and
 		// kube-proxy counts from there in its own metric of programming latency.

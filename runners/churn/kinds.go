@@ -22,7 +22,7 @@ func kinds() []Kind {
 		{Name: scenarios.ScaleToZero, Writes: 1, few: true, Silences: true, moves: empty},
 		{Name: scenarios.RecreateServices, Writes: 1, few: true, Silences: true, moves: recreate},
 		{Name: scenarios.ChangePorts, Writes: 1, few: true, Silences: true, moves: changePort},
-		{Name: scenarios.RollingUpdate, Writes: 1, few: true, moves: roll},
+		{Name: scenarios.RollingUpdate, Writes: 2, few: true, moves: roll},
 		{Name: scenarios.Flap, Writes: 2, moves: flap},
 		{Name: scenarios.ScaleStorm, Writes: 1, Grouped: true, moves: storm},
 		{Name: scenarios.NodeLoss, Writes: 1, Grouped: true, moves: loseNode},
@@ -154,16 +154,19 @@ func changePort(g ground) []Move {
 }
 
 // roll takes a rolling update one step further: as many pods at a time as a
-// Deployment replaces by default.
+// Deployment replaces by default. As in a cluster, those that go are in the
+// EndpointSlice until they have ended, so that connections to them may go on.
 func roll(g ground) []Move {
 	const surge = 4 // a quarter
 	s, n := g.service, max(1, len(g.fresh)/surge)
 	old, stay, fresh := s.Endpoints[:n], s.Endpoints[n:], g.fresh[:n]
-	after := s.with(stay, fresh)
-	return []Move{{
-		Kind: string(scenarios.RollingUpdate), Old: old, New: fresh, Stay: stay,
-		Ends: true, Grace: g.churn.Grace.Std(), Write: g.endpoints(after), After: after,
-	}}
+	during := s.with(stay, fresh)
+	during.Ending = old
+	after := s.with(during.Endpoints)
+	return []Move{
+		{Kind: string(scenarios.RollingUpdate), Old: old, New: fresh, Stay: stay, Write: g.endpoints(during), After: during},
+		{Kind: "pods-ended", Delay: g.churn.Grace.Std(), Stay: after.Endpoints, Vanish: old, Write: g.endpoints(after), After: after},
+	}
 }
 
 // detection is how long a node is gone before its endpoints are removed. In
@@ -179,7 +182,7 @@ func loseNode(g ground) []Move {
 		return []Move{m}
 	}
 	m := g.remove("node-lost", 1)
-	m.Vanish, m.Ends, m.Delay = slices.Clone(m.Old), false, detection
+	m.Vanish, m.Ends, m.Delay, m.Ahead = slices.Clone(m.Old), false, detection, detection
 	m.After.Lost = m.Old
 	return []Move{m}
 }

@@ -89,7 +89,7 @@ func TestPool(t *testing.T) {
 		{Kind{Grouped: true}, 0.1, 1000, 800, 800},
 		{Kind{Grouped: true}, 0.1, 1000, 2000, 1000},
 	} {
-		if got := test.kind.Pool(test.rate, test.available, test.group); got != test.want {
+		if got := test.kind.Pool(&scenarios.Churn{}, test.rate, test.available, test.group); got != test.want {
 			t.Errorf("%+v at %v/s of %d: %d, want %d", test.kind, test.rate, test.available, got, test.want)
 		}
 	}

@@ -48,7 +48,7 @@ func (p *Population) writeEmpty(ctx context.Context, api kubernetes.Interface) e
 		if err := createService(ctx, api, s); err != nil {
 			return err
 		}
-		slice := p.EndpointSlice(0, nil)
+		slice := p.EndpointSlice(0, Endpoints{})
 		slice.Name = s.Name
 		slice.Labels[discoveryv1.LabelServiceName] = s.Name
 		if err := createSlice(ctx, api, slice); err != nil {

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -219,11 +218,20 @@ func (p *Population) ServiceAt(i int, port uint16) *corev1.Service {
 	return s
 }
 
-// EndpointSlice returns the object that gives Service i the endpoints ips, and
-// resting ones that are not ready. There is one slice a Service however many
-// endpoints it has, so that a change is one write; Kubernetes' own controller
-// would begin another after 100.
-func (p *Population) EndpointSlice(i int, ips []netip.Addr, resting ...netip.Addr) *discoveryv1.EndpointSlice {
+// Endpoints are those of an EndpointSlice by the state of their pods.
+type Endpoints struct {
+	// Ready are those that get connections.
+	Ready []netip.Addr
+	// Resting are not ready, and go on running.
+	Resting []netip.Addr
+	// Ending have been told to end, and still answer.
+	Ending []netip.Addr
+}
+
+// EndpointSlice returns the object that gives Service i these endpoints. There is
+// one slice a Service however many endpoints it has, so that a change is one write;
+// Kubernetes' own controller would begin another after 100.
+func (p *Population) EndpointSlice(i int, e Endpoints) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: p.Name(i), Namespace: Namespace,
@@ -234,12 +242,19 @@ func (p *Population) EndpointSlice(i int, ips []netip.Addr, resting ...netip.Add
 		},
 		AddressType: discoveryv1.AddressTypeIPv4,
 	}
-	for n, ip := range slices.Concat(ips, resting) {
-		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{
-			Addresses:  []string{ip.String()},
-			Conditions: discoveryv1.EndpointConditions{Ready: new(n < len(ips))},
-			NodeName:   new(p.network.Node),
-		})
+	for _, group := range []struct {
+		ips        []netip.Addr
+		conditions discoveryv1.EndpointConditions
+	}{
+		{e.Ready, discoveryv1.EndpointConditions{Ready: new(true)}},
+		{e.Resting, discoveryv1.EndpointConditions{Ready: new(false)}},
+		{e.Ending, discoveryv1.EndpointConditions{Ready: new(false), Serving: new(true), Terminating: new(true)}},
+	} {
+		for _, ip := range group.ips {
+			s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{
+				Addresses: []string{ip.String()}, Conditions: group.conditions, NodeName: new(p.network.Node),
+			})
+		}
 	}
 	for _, port := range p.ports {
 		s.Ports = append(s.Ports, discoveryv1.EndpointPort{

@@ -223,7 +223,7 @@ func TestNodePorts(t *testing.T) {
 			t.Fatalf("%s is reached at %v but has node port %d", s.Name, p.Addr(i), first)
 		}
 	}
-	if got := *p.EndpointSlice(0, nil).Ports[1].Protocol; got != corev1.ProtocolUDP {
+	if got := *p.EndpointSlice(0, Endpoints{}).Ports[1].Protocol; got != corev1.ProtocolUDP {
 		t.Errorf("endpoints of protocol %s", got)
 	}
 	_, err = New(network, scenarios.Point{Services: 1385, Endpoints: 1}, kind, 0)

@@ -91,7 +91,7 @@ func createService(ctx context.Context, api kubernetes.Interface, s *corev1.Serv
 }
 
 func (p *Population) writeEndpoints(ctx context.Context, api kubernetes.Interface, i int) error {
-	return createSlice(ctx, api, p.EndpointSlice(i, p.PodIPs(i)))
+	return createSlice(ctx, api, p.EndpointSlice(i, Endpoints{Ready: p.PodIPs(i)}))
 }
 
 func createSlice(ctx context.Context, api kubernetes.Interface, s *discoveryv1.EndpointSlice) error {
