@@ -86,7 +86,7 @@ func (s *sheet) figures() ([]figure, error) {
 	var all []figure
 	for _, build := range []builder{
 		pathScaling, pathCurves, pathPositions, connectScaling, connectCurves, httpFigure,
-		addFigure, removeFigure, kindsFigure, rateFigure, podComesFigure, podGoesFigure, churnFigure, coldStartFigure, costFigure, rulesFigure, blocksFigure,
+		addFigure, removeFigure, kindsFigure, rateFigure, podComesFigure, podGoesFigure, churnFigure, flowsFigure, nativeFigure, coldStartFigure, restartFigure, costFigure, rulesFigure, blocksFigure,
 	} {
 		f, err := build(s)
 		if err != nil {

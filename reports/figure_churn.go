@@ -72,6 +72,12 @@ func podGoesFigure(s *sheet) (*figure, error) {
 		panel{metric: results.PodRemove, title: "all"}, panel{metric: results.PodLeave, title: "the part of the mode"}, panel{metric: results.PodGap, title: "nobody answers"})
 }
 
+func flowsFigure(s *sheet) (*figure, error) {
+	return s.programming("flows", "From an API write to the last answer of a removed endpoint on a kept connection",
+		" Kept connections may go on as long as the pod does. The second panel is how long they got no answer before they led elsewhere.",
+		panel{metric: results.FlowStale, title: "answered by the old one"}, panel{metric: results.FlowSilence, title: "not answered"})
+}
+
 // resolution is the smallest programming latency that is drawn: half the
 // interval between the probes.
 const resolution = 0.5e-3

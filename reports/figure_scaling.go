@@ -183,13 +183,20 @@ func coldStartFigure(s *sheet) (*figure, error) {
 	}, []panel{{metric: results.ColdStart, title: "Until traffic converged"}, {metric: results.ProxySyncFirst, title: "Of that, in syncs or writes"}}, true)
 }
 
+func restartFigure(s *sheet) (*figure, error) {
+	return s.scaling(&figure{
+		ID: "restart", Title: "Restarts",
+		Reading: "The rules stay where they are while a proxy is away, so that connections go on; what is late are changes. The table under \"Every number\" says whether connections failed meanwhile. " + logLog,
+	}, []panel{{metric: results.RestartSync, title: "Proxy started until a missed change is obeyed"}, {metric: results.RestartAPI, title: "API server ready until its first change is"}}, true)
+}
+
 func costFigure(s *sheet) (*figure, error) {
 	return s.scaling(&figure{
 		ID: "cost", Title: "What the proxy itself costs",
 		Reading: "CPU time holds that of the programs the proxy runs. " + logLog,
 	}, []panel{
 		{metric: results.ProxyCPU, title: "CPU time of the whole trial"}, {metric: results.ProxyCPUStart, title: "CPU time until converged"},
-		{metric: results.ProxyCPUChurn, title: "CPU time during churn"}, {metric: results.ProxyRSS, title: "Largest resident memory"},
+		{metric: results.ProxyCPUChurn, title: "CPU time during churn"}, {metric: results.ProxyCPUChange, title: "CPU time for each API write"}, {metric: results.ProxyRSS, title: "Largest resident memory"},
 	}, false)
 }
 

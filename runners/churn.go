@@ -164,8 +164,14 @@ func (f *inFlight) countChanges(planned int) {
 
 // doubtChanges warns of changes that were not written as planned.
 func (f *inFlight) doubtChanges() {
-	var behind, failed int
+	var behind, failed, overtaken, moot int
 	for _, c := range f.record.Changes {
+		switch c.Unseen {
+		case results.UnseenOvertaken:
+			overtaken++
+		case results.UnseenMoot:
+			moot++
+		}
 		switch {
 		case c.Error != "":
 			failed++
@@ -174,6 +180,9 @@ func (f *inFlight) doubtChanges() {
 		}
 	}
 	n := len(f.record.Changes)
+	if overtaken+moot > 0 {
+		f.note("of %d API writes, %d were overtaken by the next one to the same Service, and %d undid what had not been done yet: they are no samples", n, overtaken, moot)
+	}
 	if failed > 0 {
 		f.warn("programming", "%d of %d changes could not be written or observed", failed, n)
 	}

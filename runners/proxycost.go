@@ -3,6 +3,7 @@ package runners
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -156,7 +157,12 @@ func (f *inFlight) costOfSyncs() {
 		f.missing(results.ProxySyncCount, unknown.Error())
 		return
 	}
-	if median, ok := quantile(before.took, after.took, 0.5); ok {
+	median, err := quantile(before.took, after.took, 0.5)
+	switch {
+	case after.took.All == 0: // Cilium has no such metric
+	case err != nil:
+		f.missing(results.ProxyProgramming, err.Error())
+	default:
 		f.scalar(results.ProxyProgramming, "s", median)
 	}
 	count := after.count - before.count
@@ -169,22 +175,26 @@ func (f *inFlight) costOfSyncs() {
 }
 
 // quantile interpolates a quantile of what a histogram has counted between two
-// looks, as Prometheus' histogram_quantile does; false if that is nothing, or
-// beyond the last bucket.
-func quantile(before, after clusters.Buckets, q float64) (float64, bool) {
+// looks, as Prometheus' histogram_quantile does. It cannot be said if nothing was
+// counted, or if it is in the lowest bucket or beyond the last: there, it would be a
+// guess.
+func quantile(before, after clusters.Buckets, q float64) (float64, error) {
 	rank := q * float64(after.All-before.All)
 	if rank == 0 {
-		return 0, false
+		return 0, errors.New("the proxy counted no change in a metric of its own")
 	}
 	var lower, below float64
 	for _, upper := range slices.Sorted(maps.Keys(after.Counts)) {
 		count := float64(after.Counts[upper] - before.Counts[upper])
-		if count >= rank {
-			return lower + (upper-lower)*(rank-below)/(count-below), true
+		switch {
+		case count >= rank && lower == 0:
+			return 0, fmt.Errorf("it is in the lowest bucket of the proxy's metric, below %v s", upper)
+		case count >= rank:
+			return lower + (upper-lower)*(rank-below)/(count-below), nil
 		}
 		lower, below = upper, count
 	}
-	return 0, false
+	return 0, fmt.Errorf("it is beyond the last bucket of the proxy's metric, above %v s", lower)
 }
 
 // systemTime is the CPU time that the machine has spent in the kernel since it

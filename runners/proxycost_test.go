@@ -92,16 +92,18 @@ func TestProxyThatFails(t *testing.T) {
 
 func TestQuantile(t *testing.T) {
 	before := clusters.Buckets{All: 10, Counts: map[float64]uint64{0.1: 10, 0.2: 10, 0.4: 10}}
-	after := clusters.Buckets{All: 20, Counts: map[float64]uint64{0.1: 10, 0.2: 14, 0.4: 18}}
+	after := clusters.Buckets{All: 20, Counts: map[float64]uint64{0.1: 11, 0.2: 14, 0.4: 18}}
 	for q, want := range map[float64]float64{0.4: 0.2, 0.5: 0.25, 0.8: 0.4} {
-		if got, ok := quantile(before, after, q); !ok || math.Abs(got-want) > 1e-9 {
-			t.Errorf("quantile %v is %v, %t, want %v", q, got, ok, want)
+		if got, err := quantile(before, after, q); err != nil || math.Abs(got-want) > 1e-9 {
+			t.Errorf("quantile %v is %v, %v, want %v", q, got, err, want)
 		}
 	}
-	if got, ok := quantile(before, after, 0.95); ok {
-		t.Errorf("beyond the last bucket: %v", got)
+	for q, want := range map[float64]string{0.05: "lowest bucket", 0.95: "beyond the last bucket"} {
+		if got, err := quantile(before, after, q); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("quantile %v is %v, %v, want %s", q, got, err, want)
+		}
 	}
-	if got, ok := quantile(after, after, 0.5); ok {
+	if got, err := quantile(after, after, 0.5); err == nil {
 		t.Errorf("of nothing: %v", got)
 	}
 }
