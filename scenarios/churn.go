@@ -181,13 +181,13 @@ func (c *Churn) setDefaults() {
 	if slices.Contains(c.Kinds, RollingUpdate) {
 		setDefault(&c.Grace, DefaultChurnGrace)
 	}
-	if c.inGroups() {
+	if c.InGroups() {
 		setDefault(&c.Share, DefaultChurnShare)
 	}
 }
 
-// inGroups reports whether any kind changes many Services at once.
-func (c *Churn) inGroups() bool {
+// InGroups reports whether any kind changes many Services at once.
+func (c *Churn) InGroups() bool {
 	return slices.Contains(c.Kinds, ScaleStorm) || slices.Contains(c.Kinds, NodeLoss)
 }
 
@@ -200,7 +200,7 @@ func (d *decoder) checkChurn(s *Scenario) {
 	d.checkRates(c)
 	d.checkKinds(s)
 	d.checkUse("churn.grace", slices.Contains(c.Kinds, RollingUpdate), string(RollingUpdate))
-	d.checkUse("churn.share", c.inGroups(), string(ScaleStorm)+" or "+string(NodeLoss))
+	d.checkUse("churn.share", c.InGroups(), string(ScaleStorm)+" or "+string(NodeLoss))
 	if f := c.Freeze; f != nil && d.sound("churn.freeze", "churn.freeze.after", "churn.freeze.duration", "churn.duration") && (f.After+f.Duration).Std() > c.Length() {
 		d.report(d.keyOf("churn.freeze", nil), Problem{Path: "churn.freeze", Message: "churn.freeze ends after the churn",
 			Found: fmt.Sprintf("%v and %v, of %v", f.After, f.Duration, c.Length()), Expected: "a sum of at most the churn's duration"})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"svcbench/clusters"
@@ -44,7 +45,7 @@ func TestKeepControlPlane(t *testing.T) {
 	before.same(t, machineNow(t, temp))
 }
 
-// borrow runs a cluster and changes an endpoint.
+// borrow runs a cluster, changes an endpoint and a Service and deletes another.
 func borrow(t *testing.T, p *Provider, config clusters.Config) {
 	t.Helper()
 	c, err := p.Start(t.Context(), config)
@@ -79,6 +80,13 @@ func borrow(t *testing.T, p *Provider, config clusters.Config) {
 	})
 	if err != nil || !result.Converged() {
 		t.Errorf("after the change: %v, %v", result, err)
+	}
+	services := c.API().CoreV1().Services("default")
+	if err := services.Delete(t.Context(), "service-1", metav1.DeleteOptions{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := services.Patch(t.Context(), "service-2", types.JSONPatchType, []byte(`[{"op":"replace","path":"/spec/ports/0/port","value":1080}]`), metav1.PatchOptions{}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -268,11 +269,51 @@ func observe(t *testing.T, c clusters.Cluster, mode scenarios.Mode) {
 		t.Fatal(err)
 	}
 	awaitServices(t, c)
+	disturb(t, c)
 	select {
 	case <-c.Died():
 		t.Error(c.Err())
 	default:
 	}
+}
+
+// disturb freezes the proxy and restarts the API server: the cluster lives on, and
+// what is written afterwards is obeyed.
+func disturb(t *testing.T, c clusters.Cluster) {
+	t.Helper()
+	freezer := c.Proxy().(clusters.Freezable)
+	if err := freezer.Freeze(true); err != nil {
+		t.Fatal(err)
+	}
+	pid := c.(*cluster).proxy.current().PID()
+	if state := stateOf(t, pid); state != "T" {
+		t.Errorf("a frozen proxy is in state %s", state)
+	}
+	if err := freezer.Freeze(false); err != nil {
+		t.Fatal(err)
+	}
+	if state := stateOf(t, pid); state == "T" {
+		t.Error("the proxy is frozen for ever")
+	}
+	before := agent.Now()
+	ready, err := c.(clusters.Restartable).RestartAPI(t.Context())
+	if err != nil || ready < before {
+		t.Fatalf("the API server is ready at %d, asked at %d: %v", ready, before, err)
+	}
+	list, err := c.API().CoreV1().Services("default").List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(list.Items) < population {
+		t.Errorf("%d Services after a restart, %v", len(list.Items), err)
+	}
+}
+
+// stateOf is the state of a process, see proc(5).
+func stateOf(t *testing.T, pid int) string {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[0]
 }
 
 // When a part ends by itself, the cluster says which one and why.
