@@ -110,6 +110,11 @@ func (e *churner) noteWatched() {
 	if watched < len(e.plan) {
 		e.f.note("%d of %d changes were watched by traffic, drawn at random", watched, len(e.plan))
 	}
+	for _, p := range e.pools {
+		if n := p.group(); n > watchedAtOnce {
+			e.f.note("%s changes %d Services at once, of which %d are watched", p.kind.Name, n, watchedAtOnce)
+		}
+	}
 	if i := e.interval(); i != watch.DefaultInterval {
 		e.f.note("each of these was watched by a connection every %v", i)
 	}

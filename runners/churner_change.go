@@ -36,7 +36,7 @@ func (e *churner) change(ctx context.Context, p *pool, planned churn.Change, gro
 	for n, s := range group {
 		moves := p.kind.Moves(e.f.population, e.f.trial.scenario.Churn, s.Service, e.f.population.Spare(planned.Spare+n))
 		first := planned.First + n*p.kind.Writes
-		watched := planned.Watched && n < watchedAtOnce
+		watched := planned.Watched && oneOf(n, len(group))
 		g.Go(func() error { return e.moveAll(changing, s, e.prepare(moves, s, first, planned.Rate, due), watched) })
 	}
 	if err := g.Wait(); err != nil {
@@ -47,6 +47,12 @@ func (e *churner) change(ctx context.Context, p *pool, planned churn.Change, gro
 		p.idle <- group // has room for all groups
 	}
 	return nil
+}
+
+// oneOf reports whether the n-th of a group is among the watchedAtOnce of them that
+// are watched, which are spread over it.
+func oneOf(n, group int) bool {
+	return group <= watchedAtOnce || n*watchedAtOnce/group != (n+1)*watchedAtOnce/group
 }
 
 // prepare makes the records of a Service's moves.

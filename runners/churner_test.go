@@ -44,6 +44,21 @@ func TestChangesInDoubt(t *testing.T) {
 	}
 }
 
+// As many of a group are watched as can be, and not just its first.
+func TestOneOf(t *testing.T) {
+	for _, group := range []int{1, 6, 7, 100, 1000} {
+		var watched []int
+		for n := range group {
+			if oneOf(n, group) {
+				watched = append(watched, n)
+			}
+		}
+		if len(watched) != min(group, watchedAtOnce) || watched[len(watched)-1] != group-1 {
+			t.Errorf("of %d are watched %v", group, watched)
+		}
+	}
+}
+
 func TestRingBytes(t *testing.T) {
 	for connections, want := range map[int]int{0: 8 << 20, 10_000: 8 << 20, 300_000: 16 << 20, 4_000_000: 128 << 20, 100_000_000: 1 << 30} {
 		if got := ringBytes(connections); got != want {
