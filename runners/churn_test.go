@@ -61,7 +61,7 @@ churn:
 		"replace-endpoints": 4, "add-endpoint": 4, "endpoint-unready": 4, "scale-to-zero": 4, "delete-service": 4,
 		"change-port": 4, "rolling-update": 4, "pods-ended": 4, "flap-down": 4, "flap-up": 4, "storm-up": 12, "node-lost": 12,
 	} {
-		back := map[string]string{"storm-up": "storm-down", "node-lost": "node-back"}[name] // as groups come to be free
+		back := map[string]string{"storm-up": "storm-down", "node-lost": "node-replaced"}[name] // as groups come to be free
 		if n := seen[name] + seen[back]; n != want {
 			t.Errorf("%d of %s, want %d: %v", n, name, want, seen)
 		}

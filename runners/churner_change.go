@@ -122,14 +122,8 @@ func (e *churner) atDue(ctx context.Context, m *oneMove) error {
 	if err := waitUntil(ctx, m.change.Due-m.Ahead.Nanoseconds()); err != nil {
 		return err
 	}
-	backends := e.f.cluster.Backends()
-	if len(m.Return) > 0 {
-		if err := backends.On(ctx, m.Return...); err != nil {
-			return fmt.Errorf("bring pods back: %w", err)
-		}
-	}
 	if len(m.Vanish) > 0 {
-		if err := backends.Off(ctx, m.Vanish...); err != nil {
+		if err := e.f.cluster.Backends().Off(ctx, m.Vanish...); err != nil {
 			return fmt.Errorf("make pods vanish: %w", err)
 		}
 	}

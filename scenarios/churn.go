@@ -72,7 +72,7 @@ const (
 	ScaleStorm ChurnKind = "scale-storm"
 	// NodeLoss makes one endpoint of Churn.Share of the Services vanish at once,
 	// as if they had been on one node; they are removed a second later. In turns
-	// with that they come back.
+	// with that, others take their place.
 	NodeLoss ChurnKind = "node-loss"
 )
 
@@ -113,7 +113,7 @@ func kindTexts() []struct {
 		{RollingUpdate, "replaces a quarter of the endpoints of a Service, one at least, and those replaced vanish after churn.grace"},
 		{Flap, "makes an endpoint not ready and 200ms later ready again"},
 		{ScaleStorm, "doubles the endpoints of churn.share of the Services at once, and next time halves them"},
-		{NodeLoss, "makes an endpoint of each of churn.share of the Services vanish at once, which are removed a second later, and next time come back"},
+		{NodeLoss, "makes an endpoint of each of churn.share of the Services vanish at once, which are removed a second later and next time replaced"},
 		{RollPods, "replaces the real pod of a Service by a rolling update of its Deployment, in kind clusters like all that follow"},
 		{DeletePods, "deletes it"},
 		{ScalePods, "scales the Deployment to two pods, and next time back"},

@@ -26,10 +26,9 @@ type Move struct {
 	Old, New, Stay []netip.Addr
 	// From is where old endpoints are reached, To where new ones are.
 	From, To netip.AddrPort
-	// Vanish are endpoints that stop answering Ahead of the write, Return those
-	// that begin to again.
-	Vanish, Return []netip.Addr
-	Ahead          time.Duration
+	// Vanish are endpoints that stop answering Ahead of the write.
+	Vanish []netip.Addr
+	Ahead  time.Duration
 	// Ends says that old endpoints stop answering when traffic has left them.
 	Ends bool
 	// Write writes it.

@@ -173,16 +173,15 @@ func roll(g ground) []Move {
 // Kubernetes it is 40 s or more, whatever the mode.
 const detection = time.Second
 
-// loseNode makes an endpoint vanish, which is removed later, or brings it back.
+// loseNode makes an endpoint vanish, which is removed later, or brings another in
+// its place. It would be no use to bring back the same one: for two minutes the node
+// remembers the connections to it that got no answer, and takes new ones from the
+// same ports for them, whatever its rules say.
 func loseNode(g ground) []Move {
-	s := g.service
-	if len(s.Lost) > 0 {
-		m := g.add("node-back", s.Lost)
-		m.Return, m.After.Lost = s.Lost, nil
-		return []Move{m}
+	if len(g.service.Endpoints) < len(g.fresh) {
+		return []Move{g.add("node-replaced", g.fresh[:1])}
 	}
 	m := g.remove("node-lost", 1)
 	m.Vanish, m.Ends, m.Delay, m.Ahead = slices.Clone(m.Old), false, detection, detection
-	m.After.Lost = m.Old
 	return []Move{m}
 }

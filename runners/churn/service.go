@@ -18,9 +18,9 @@ type Service struct {
 	// Addr is where its first port is reached.
 	Addr netip.AddrPort
 	// Endpoints are those that are ready; none may be. Resting are those that
-	// are in its EndpointSlice and not ready, Ending those in it whose pods have
-	// been told to end, and Lost those on a node that is gone.
-	Endpoints, Resting, Ending, Lost []netip.Addr
+	// are in its EndpointSlice and not ready, and Ending those in it whose pods have
+	// been told to end.
+	Endpoints, Resting, Ending []netip.Addr
 	// Deleted is true while there is no such Service.
 	Deleted bool
 }
