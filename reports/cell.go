@@ -22,6 +22,8 @@ type cell struct {
 	// samples are the distributions by name of metric and class.
 	samples map[sampleKey]*samples
 	scalars map[string]*scalar
+	// mixed says that there were changes other than replaced ones.
+	mixed bool
 }
 
 type sampleKey struct{ metric, class string }

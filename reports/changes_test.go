@@ -43,8 +43,9 @@ func TestChangeSamples(t *testing.T) {
 	if got[sampleKey{results.ProgrammingAdd, "remove-endpoint"}] != nil || got[sampleKey{results.ProgrammingTable, results.ClassAll}] != nil {
 		t.Errorf("more was derived than there is: %v", got)
 	}
-	if n := newChangeSamples(changes).failed; n != 1 {
-		t.Errorf("%d failed, want 1", n)
+	failed := newChangeSamples(changes).failed
+	if failed[sampleKey{results.ProgrammingAdd, results.ClassAll}] != 1 || failed[sampleKey{results.ProgrammingAdd, "replace-endpoints"}] != 1 || failed[sampleKey{results.ProgrammingAdd, "add-endpoint"}] != 0 {
+		t.Errorf("failed %v", failed)
 	}
 }
 
@@ -88,12 +89,53 @@ func TestSaturation(t *testing.T) {
 		{"keeps up", slices.Concat(step(1, 10, steady), step(10, 30, steady)), true, limit{10, true}},
 		{"waits in the second", slices.Concat(step(1, 10, steady), step(10, 30, waiting), step(100, 30, steady)), true, limit{1, false}},
 		{"waits in the first", slices.Concat(step(1, 10, waiting), step(10, 30, waiting)), true, limit{0, false}},
-		{"is not written in time", slices.Concat(step(1, 10, steady), late), true, limit{1, false}},
+		{"is not written in time", slices.Concat(step(1, 10, steady), late), true, limit{1, true}},
 		{"has too few to say", slices.Concat(step(1, 2, waiting), step(2, 2, waiting)), true, limit{2, true}},
 	} {
 		if got, ok := saturation(test.changes); got != test.want || ok != test.ok {
 			t.Errorf("%s: %+v, %t, want %+v, %t", test.what, got, ok, test.want, test.ok)
 		}
+	}
+}
+
+// What is overtaken took longer than that, and is not lost; what flaps is apart.
+func TestBounds(t *testing.T) {
+	got := newChangeSamples([]results.Change{
+		{Kind: "rolling-update", Unseen: results.UnseenOvertaken, Sent: 100 * ms, Acked: 101 * ms, FirstNew: 200 * ms, LastOld: 900 * ms, GaveUp: 1100 * ms},
+		{Kind: "flap-down", Only: results.OnlyOld, Unseen: results.UnseenOvertaken, Sent: 100 * ms, Acked: 101 * ms, LastOld: 290 * ms, GaveUp: 300 * ms},
+		{Kind: "node-lost", Only: results.OnlyOld, Served: true, Sent: 100 * ms, Acked: 101 * ms, LastOld: 29_990 * ms, LastFailed: 29_990 * ms, GaveUp: 30_100 * ms},
+		{Kind: "replace-endpoints", Sent: 100 * ms, Acked: 101 * ms, GaveUp: 100 * ms},
+	}).distributions()
+	for _, want := range []struct {
+		metric, class     string
+		samples, censored int64
+	}{
+		{results.ProgrammingAdd, "rolling-update", 1, 0},
+		{results.ProgrammingRemove, "rolling-update", 0, 1},
+		{results.ProgrammingRemove, "flap-down", 0, 1},
+		{results.ProgrammingRemove, results.ClassAll, 0, 3},
+		{results.ProgrammingFailing, "node-lost", 0, 1},
+		{results.ProgrammingAdd, "replace-endpoints", 0, 1},
+	} {
+		if d := got[sampleKey{want.metric, want.class}]; d == nil || d.Count() != want.samples || d.Censored() != want.censored {
+			t.Errorf("%s of %s: %+v, want %+v", want.metric, want.class, d, want)
+		}
+	}
+}
+
+// A storm is over when traffic obeys the last of its changes.
+func TestStorm(t *testing.T) {
+	changes := []results.Change{
+		{Kind: "storm-up", Only: results.OnlyNew, Due: 90 * ms, Sent: 100 * ms, FirstNew: 300 * ms, GaveUp: 300 * ms},
+		{Kind: "storm-up", Only: results.OnlyNew, Due: 90 * ms, Sent: 200 * ms, FirstNew: 800 * ms, GaveUp: 800 * ms},
+		{Kind: "storm-up", Only: results.OnlyNew, Due: 90 * ms, Sent: 250 * ms, Unseen: results.UnseenNotWatched, GaveUp: 260 * ms},
+		{Kind: "storm-down", Only: results.OnlyOld, Due: 5_000 * ms, Sent: 5_001 * ms, LastOld: 5_300 * ms, OldSettled: 5_400 * ms, GaveUp: 5_400 * ms},
+		{Kind: "storm-down", Only: results.OnlyOld, Due: 5_000 * ms, Sent: 5_002 * ms, LastOld: 9_000 * ms, GaveUp: 9_001 * ms},
+		{Kind: "replace-endpoints", Due: 7_000 * ms, Sent: 7_000 * ms, FirstNew: 7_100 * ms, OldSettled: 7_200 * ms},
+	}
+	d := newChangeSamples(changes).distributions()[sampleKey{results.ProgrammingStorm, results.ClassAll}]
+	if d == nil || d.Count() != 1 || d.Values()[0] != 710*ms || d.Censored() != 1 {
+		t.Errorf("storms %+v", d)
 	}
 }
 
@@ -103,8 +145,9 @@ func TestWaits(t *testing.T) {
 		{Sent: 20, Only: results.OnlyOld, LastOld: 25, OldSettled: 60},
 		{Sent: 22, Unseen: results.UnseenNotWatched},
 		{Sent: 40, GaveUp: 100},
+		{Sent: 60, FirstNew: 70, GaveUp: 200},
 	})
-	want := []wait{{10, 1}, {20, 1}, {25, -1}, {40, 1}, {50, -1}, {100, -1}}
+	want := []wait{{10, 1}, {20, 1}, {25, -1}, {40, 1}, {50, -1}, {60, 1}, {100, -1}, {200, -1}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

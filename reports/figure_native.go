@@ -7,7 +7,7 @@ import (
 )
 
 // nativeFigure sets what the proxies say themselves of programming latency beside
-// what traffic has seen.
+// what traffic has seen, where both count the same changes.
 func nativeFigure(s *sheet) (*figure, error) {
 	f := &figure{
 		ID: s.id("native"), Title: "What the proxies say themselves, beside traffic",
@@ -19,7 +19,7 @@ func nativeFigure(s *sheet) (*figure, error) {
 	for _, p := range s.points {
 		for _, mode := range s.modes {
 			traffic := s.row(p, mode, results.ProgrammingAdd+".p50")
-			if traffic == nil || !traffic.Estimate.Known() {
+			if traffic == nil || !traffic.Estimate.Known() || s.cell(p, mode).mixed {
 				continue
 			}
 			for _, own := range []struct{ metric, by string }{

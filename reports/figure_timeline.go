@@ -18,7 +18,7 @@ func churnFigure(s *sheet) (*figure, error) {
 		ID: s.id("churn"), Title: "Connections while endpoints change", Wide: true,
 		Reading: "New connections to Services that are changed, to others all over the rules and to the first and the last, in one block. Ticks at the bottom are API writes. " +
 			"The grey line is the median of each interval, the coloured one its slowest connection; spikes after ticks are the price of programming the rules. " +
-			"Connections that failed or timed out are no latencies: the intervals in which there were any are shaded, and the table counts them. " +
+			"Connections that failed or timed out are no latencies: the intervals in which there were any are shaded, and the table counts them. Its percentiles are those of Services that do not change. " +
 			"The second panel of a mode counts API writes that traffic does not obey yet, of those that were watched: what waits there is stale. All panels of a kind have the same axes.",
 		Table: table{Head: []string{"where", "mode", "p50 of all blocks", "p99 of all blocks", "slowest", "connections", "failed or timed out", "API writes"}},
 	}
@@ -186,9 +186,6 @@ func waits(changes []results.Change) []wait {
 	var all []wait
 	for _, ch := range changes {
 		if took, ok := latency(ch); ok && ch.Sent != 0 {
-			if ch.Only == "" && ch.OldSettled != 0 { // both must have come true
-				took = max(took, ch.LastOld-ch.Sent)
-			}
 			if took > 0 {
 				all = append(all, wait{ch.Sent, 1}, wait{ch.Sent + took, -1})
 			}

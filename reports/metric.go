@@ -20,10 +20,13 @@ func headlinePercentiles() []percentile {
 // headline has more than the others.
 func percentilesOf(class string) []percentile {
 	all := headlinePercentiles()
-	if class == results.ClassAll {
+	switch {
+	case class == results.ClassAll:
 		return all
+	case isPlace(class):
+		return []percentile{all[0], all[2]}
 	}
-	return []percentile{all[0], all[2]}
+	return all[:3] // kinds of changes, which are few
 }
 
 // metricName joins the name of a histogram's metric and its class.
@@ -63,6 +66,7 @@ func families() []family {
 		{results.ProgrammingFailing, "Last connection that failed after the API write"},
 		{results.Saturation, "Highest rate of changes that do not wait for one another"},
 		{results.ProgrammingTable, "New endpoints in the kernel's tables after the API write"},
+		{results.ProgrammingStorm, "Many changes at once until the last is obeyed"},
 		{results.FlowStale, "Kept connections led to a removed endpoint after the API write"},
 		{results.FlowSilence, "Kept connections without an answer when an endpoint was removed"},
 		{results.FlowFailed, "Questions on kept connections that failed"},
@@ -151,6 +155,15 @@ func metricTitle(metric string) string {
 // isDirect reports whether a metric is that of connections without a Service.
 func isDirect(metric string) bool { return strings.Contains(metric+".", "."+results.ClassDirect+".") }
 
+// isPlace reports whether class is that of targets, and not of changes.
+func isPlace(class string) bool {
+	switch class {
+	case results.ClassFirst, results.ClassMiddle, results.ClassLast, results.ClassDirect, results.ClassChanged:
+		return true
+	}
+	return isTenth(class)
+}
+
 // isTenth reports whether class is one of "d01" to "d10".
 func isTenth(class string) bool {
 	return len(class) == 3 && class[0] == 'd' && class >= "d01" && class <= "d10"
@@ -163,7 +176,7 @@ func headline(metric string) bool {
 	case "path.p50", "path.p99", "connect.p50", "connect.p99", "connect.direct.p50", "connect.syscall.p50",
 		"connect.churn.p99", "http.keepalive.p50", "http.keepalive.p99", "http.new.p50", "http.new.p99",
 		"programming.add.p50", "programming.add.p90", "programming.add.p99",
-		"programming.remove.p50", "programming.remove.p90", "programming.remove.p99", "programming.failing.p99",
+		"programming.remove.p50", "programming.remove.p90", "programming.remove.p99", "programming.failing.p99", "programming.storm.p50",
 		"flow.stale.p50", "flow.silence.p50", results.Saturation, results.RestartSync, results.RestartAPI, results.ProxyCPUChange,
 		"programming.pod.total.p50", "programming.pod.ready.p50", "programming.pod.slice.p50",
 		"programming.pod.traffic.p50", "programming.pod.traffic.p90", "programming.pod.remove.p50",
@@ -184,6 +197,7 @@ func judged(metric string) bool {
 	case !results.LowerIsBetter(metric),
 		strings.Contains(metric+".", results.Lag+"."),
 		hasPrefix(metric, results.ProgrammingWrite), // the API server's, in every mode
+		metric == results.MachineSystem,             // that of the instruments is in it
 		hasPrefix(metric, results.Pod) && !hasPrefix(metric, results.PodTraffic) && !hasPrefix(metric, results.PodLeave), // mostly Kubernetes', in every mode
 		hasPrefix(metric, "cluster"):
 		return false

@@ -10,7 +10,7 @@ import (
 )
 
 // limit is the highest rate of changes at which they did not wait for one another;
-// atLeast says that no higher one was tried.
+// atLeast says that no higher one was tried, or could be sent.
 type limit struct {
 	rate    float64
 	atLeast bool
@@ -45,27 +45,34 @@ func saturation(changes []results.Change) (limit, bool) {
 		if !bounded(steps[rate]) {
 			return limit{rate: last}, true
 		}
+		if !intime(steps[rate]) { // that is the API server's limit, and not the mode's
+			break
+		}
 		last = rate
 	}
 	return limit{rate: last, atLeast: true}, true
 }
 
-// bounded reports whether changes at one rate took no longer towards the end than
-// at the beginning, and were written in time.
-func bounded(changes []results.Change) bool {
-	slices.SortFunc(changes, func(a, b results.Change) int { return cmp.Compare(a.Due, b.Due) })
-	intime := 0
-	var took []int64
+// intime reports whether changes at one rate were written in time.
+func intime(changes []results.Change) bool {
+	n := 0
 	for _, ch := range changes {
 		if ch.Sent != 0 && ch.Sent-ch.Due < growing.Nanoseconds() {
-			intime++
+			n++
 		}
+	}
+	return float64(n) >= kept*float64(len(changes))
+}
+
+// bounded reports whether changes at one rate took no longer towards the end than
+// at the beginning.
+func bounded(changes []results.Change) bool {
+	slices.SortFunc(changes, func(a, b results.Change) int { return cmp.Compare(a.Due, b.Due) })
+	var took []int64
+	for _, ch := range changes {
 		if v, ok := latency(ch); ok {
 			took = append(took, v)
 		}
-	}
-	if float64(intime) < kept*float64(len(changes)) {
-		return false
 	}
 	third := len(took) / 3
 	if third == 0 {
@@ -78,15 +85,13 @@ func bounded(changes []results.Change) bool {
 // latency is how long traffic took to obey a change, or how long it had not when
 // that was given up; false if it was not watched for.
 func latency(ch results.Change) (int64, bool) {
-	switch {
-	case ch.Error != "", ch.Unseen != "":
+	if ch.Error != "" || ch.Unseen != "" {
 		return 0, false
-	case ch.Only == results.OnlyOld && ch.OldSettled != 0:
-		return max(0, ch.LastOld-ch.Sent), true
-	case ch.Only != results.OnlyOld && ch.FirstNew != 0:
-		return max(0, ch.FirstNew-ch.Sent), true
 	}
-	return ch.GaveUp - ch.Sent, true
+	if at, ok := obeyedAt(ch); ok {
+		return at - ch.Sent, true
+	}
+	return max(0, ch.GaveUp-ch.Sent), true
 }
 
 // middle is the median of values.

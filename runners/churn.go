@@ -187,7 +187,7 @@ func (f *inFlight) doubtChanges() {
 	}
 	n := len(f.record.Changes)
 	if overtaken+moot > 0 {
-		f.note("of %d API writes, %d were overtaken by the next one to the same Service, and %d undid what had not been done yet: they are no samples", n, overtaken, moot)
+		f.note("of %d API writes, %d were overtaken by the next one to the same Service, so that all that is known is that they took longer, and %d had nothing to change yet and are no samples", n, overtaken, moot)
 	}
 	if failed > 0 {
 		f.warn("programming", "%d of %d changes could not be written or observed", failed, n)

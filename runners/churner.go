@@ -48,7 +48,9 @@ type churner struct {
 	now    map[int]churn.Service // Services that were changed
 	made   []results.Change
 	gone   map[netip.AddrPort][]removal
-	doubts int // Services of which nobody knows what they are
+	doubts int           // Services of which nobody knows what they are
+	under  int           // watches under way
+	slow   time.Duration // the longest interval of any
 }
 
 // pool is the Services that one kind changes.
@@ -56,14 +58,16 @@ type pool struct {
 	kind churn.Kind
 	idle chan []*changed // groups that may be changed, the next first
 	size int             // of Services
+	left int             // of these, that are not in doubt; see churner.mu
 }
 
 // changed is a Service that changes from time to time.
 type changed struct {
 	churn.Service
-	// lingering are endpoints of changes that were not watched: they may still
-	// answer.
+	// lingering are endpoints of changes that nobody has seen to be obeyed: they
+	// may still answer. unsure says that there was such a change.
 	lingering []netip.Addr
+	unsure    bool
 	// doubtful means that a write failed, and nobody knows what it is now.
 	doubtful bool
 }
@@ -115,12 +119,24 @@ func (e *churner) noteWatched() {
 			e.f.note("%s changes %d Services at once, of which %d are watched", p.kind.Name, n, watchedAtOnce)
 		}
 	}
-	if i := e.interval(); i != watch.DefaultInterval {
-		e.f.note("each of these was watched by a connection every %v", i)
-	}
 }
 
-func (e *churner) interval() time.Duration { return max(watch.DefaultInterval, e.f.probeInterval) }
+// interval is the time between two connections of a watch that begins now: longer
+// where many are under way, so that slow modes are not made slower by being watched.
+// The function ends the watch.
+func (e *churner) interval() (interval time.Duration, end func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.under++
+	interval = max(watch.DefaultInterval, e.f.probeInterval)
+	interval *= time.Duration(max(1, (e.under+watchedAtOnce-1)/watchedAtOnce))
+	e.slow = max(e.slow, interval)
+	return interval, sync.OnceFunc(func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.under--
+	})
+}
 
 // deal deals the Services that may be changed out to the kinds, in the same order
 // in every mode; only the Services at the positions, which are other ones in each,
@@ -135,6 +151,9 @@ func (e *churner) deal(kinds []churn.Kind) {
 	rate := slices.Max(c.Steps()) / float64(len(kinds))
 	for k, kind := range kinds {
 		group := kind.Group(c, p.Services())
+		if group > len(hands[k]) {
+			e.f.warn("programming", "%s changes %d Services at once and not %d: others are at the positions, or are changed by other kinds", kind.Name, len(hands[k]), group)
+		}
 		hand := hands[k][:kind.Pool(c, rate, len(hands[k]), group)]
 		groups := slices.Collect(slices.Chunk(hand, max(1, min(group, len(hand)))))
 		if n := len(groups); n > 1 && len(groups[n-1]) < len(groups[0]) {
@@ -144,6 +163,7 @@ func (e *churner) deal(kinds []churn.Kind) {
 		for _, g := range groups {
 			one.idle <- g
 			one.size += len(g)
+			one.left += len(g)
 			for _, s := range g {
 				if kind.Silences {
 					e.silenced = append(e.silenced, s.Index)
@@ -187,6 +207,9 @@ func (e *churner) run(ctx context.Context, begin int64) error {
 func (e *churner) changes() []results.Change {
 	for i, s := range e.now {
 		e.f.changed[i] = s
+	}
+	if e.slow > watch.DefaultInterval {
+		e.f.note("changes were watched by a connection every %v, where many were under way or the processor is emulated, and every %v else", e.slow, max(watch.DefaultInterval, e.f.probeInterval))
 	}
 	if e.table != nil && !slices.ContainsFunc(e.made, func(c results.Change) bool { return c.Programmed != 0 }) {
 		e.f.missing(results.ProgrammingTable, "no change was seen in the kernel's tables")

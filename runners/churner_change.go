@@ -23,9 +23,10 @@ type oneMove struct {
 	churn.Move
 	change  results.Change
 	service *changed
-	// until is when the next move of the Service comes; 0 if none does.
-	until int64
-	seen  []<-chan watch.Seen // none if it is not watched
+	// timeout is when it is given up because the next move would be taken for it;
+	// 0 if none would.
+	timeout time.Duration
+	seen    []<-chan watch.Seen // none if it is not watched
 	// programmed ends looking at the kernel's tables; see churner.programmed.
 	programmed func() (int64, error)
 }
@@ -37,7 +38,7 @@ func (e *churner) change(ctx context.Context, p *pool, planned churn.Change, gro
 		moves := p.kind.Moves(e.f.population, e.f.trial.scenario.Churn, s.Service, e.f.population.Spare(planned.Spare+n))
 		first := planned.First + n*p.kind.Writes
 		watched := planned.Watched && oneOf(n, len(group))
-		g.Go(func() error { return e.moveAll(changing, s, e.prepare(moves, s, first, planned.Rate, due), watched) })
+		g.Go(func() error { return e.moveAll(changing, p, e.prepare(moves, s, first, planned.Rate, due), watched) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -59,13 +60,12 @@ func oneOf(n, group int) bool {
 func (e *churner) prepare(moves []churn.Move, s *changed, first int, rate float64, due int64) []*oneMove {
 	all := make([]*oneMove, len(moves))
 	for i, m := range moves {
-		at := due + m.Delay.Nanoseconds()
-		if i > 0 {
-			all[i-1].until = at
-		}
-		all[i] = &oneMove{Move: m, service: s, change: results.Change{
-			ID: first + i + 1, Kind: m.Kind, Service: e.f.population.Name(s.Index), Due: at,
+		all[i] = &oneMove{Move: m, service: s, programmed: neverProgrammed, change: results.Change{
+			ID: first + i + 1, Kind: m.Kind, Service: e.f.population.Name(s.Index), Due: due + m.Delay.Nanoseconds(),
 		}}
+		if i > 0 && !m.Silent() {
+			all[i-1].timeout = m.Delay - all[i-1].Delay
+		}
 		all[i].change.Served = len(m.Stay) > 0 || len(m.Old) > 0 && len(m.New) > 0 && m.From == m.To
 		if len(e.f.trial.scenario.Churn.Rates) > 0 {
 			all[i].change.Rate = rate
@@ -81,13 +81,14 @@ func (e *churner) prepare(moves []churn.Move, s *changed, first int, rate float6
 }
 
 // moveAll makes the moves of a Service one after the other, and returns when
-// traffic has seen all of them or they were given up.
-func (e *churner) moveAll(ctx context.Context, s *changed, moves []*oneMove, watched bool) error {
+// traffic has seen all of them or they were given up. Each is recorded, also when
+// one before it fails.
+func (e *churner) moveAll(ctx context.Context, p *pool, moves []*oneMove, watched bool) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the watches
 	defer cancel()
 	for i, m := range moves {
-		m.programmed = neverProgrammed
-		if i > 0 { // not before the one before it can have been seen
+		if i > 0 { // as long after the one before it as it should be, if that was late
+			m.change.Due = moves[i-1].change.Sent + (m.Delay - moves[i-1].Delay).Nanoseconds()
 			if err := waitUntil(ctx, m.change.Due-lead.Nanoseconds()); err != nil {
 				return err
 			}
@@ -105,12 +106,24 @@ func (e *churner) moveAll(ctx context.Context, s *changed, moves []*oneMove, wat
 			return err
 		}
 		if m.change.Error != "" {
-			return e.doubt(m)
+			if err := e.followAll(ctx, moves[:i]); err != nil {
+				return err
+			}
+			return e.doubt(p, m, moves[i+1:])
 		}
-		s.Service = m.After
+		m.service.Service = m.After
 	}
-	for _, m := range moves {
-		if err := e.follow(ctx, m); err != nil {
+	return e.followAll(ctx, moves)
+}
+
+// followAll completes moves that were written, and records them.
+func (e *churner) followAll(ctx context.Context, moves []*oneMove) error {
+	for i, m := range moves {
+		var before *oneMove
+		if i > 0 {
+			before = moves[i-1]
+		}
+		if err := e.follow(ctx, m, before); err != nil {
 			return err
 		}
 	}
@@ -155,16 +168,17 @@ func (e *churner) write(ctx context.Context, m *oneMove) error {
 	return nil
 }
 
-// follow completes a move that was written, and records it.
-func (e *churner) follow(ctx context.Context, m *oneMove) (err error) {
-	if len(m.seen) == 0 {
+// follow completes a move that was written, and records it. before is the one that
+// was written to the Service just before it, nil if that was long ago.
+func (e *churner) follow(ctx context.Context, m, before *oneMove) (err error) {
+	switch {
+	case m.Silent():
+		m.change.Unseen, m.change.GaveUp = results.UnseenSilent, agent.Now()
+	case len(m.seen) == 0:
 		m.change.Unseen, m.change.GaveUp = results.UnseenNotWatched, agent.Now()
-		if m.Silent() {
-			m.change.Unseen = results.UnseenSilent
-		}
-		m.service.lingering = append(m.service.lingering, m.Old...)
-	} else {
-		if err := e.observe(ctx, m); err != nil {
+		m.service.leave(m, false)
+	default:
+		if err := e.observe(ctx, m, before); err != nil {
 			return err
 		}
 	}
@@ -175,10 +189,27 @@ func (e *churner) follow(ctx context.Context, m *oneMove) (err error) {
 	defer e.mu.Unlock()
 	e.made = append(e.made, m.change)
 	e.now[m.service.Index] = m.service.Service
-	if len(m.Old) > 0 {
+	if m.vanishes() {
 		e.gone[m.From] = append(e.gone[m.From], removal{sent: m.change.Sent, old: m.Old})
 	}
 	return nil
+}
+
+// leave remembers whether a move was seen to be obeyed.
+func (s *changed) leave(m *oneMove, obeyed bool) {
+	if obeyed {
+		s.lingering, s.unsure = nil, false
+		return
+	}
+	s.unsure = true
+	if !m.Dark { // else they do not answer for long
+		s.lingering = append(s.lingering, m.Old...)
+	}
+}
+
+// vanishes reports whether the old endpoints of a move are gone for good.
+func (m *oneMove) vanishes() bool {
+	return len(m.Old) > 0 && (m.Dark || m.Ends && m.change.OldSettled != 0)
 }
 
 // end takes away the pods that a move has replaced, if traffic is known to have
@@ -193,28 +224,24 @@ func (e *churner) end(ctx context.Context, m *oneMove) error {
 	return nil
 }
 
-// doubt records a change whose write failed. Nobody knows what its Service is now,
-// so that it is not changed again. When that is so for many, it is no measurement
-// any more.
-func (e *churner) doubt(m *oneMove) error {
+// doubt records a change whose write failed, and the others that are not written for
+// that. Nobody knows what its Service is now, so that it is not changed again. When
+// that is so for many, it is no measurement any more.
+func (e *churner) doubt(p *pool, m *oneMove, others []*oneMove) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m.change.GaveUp = agent.Now()
 	e.made = append(e.made, m.change)
+	for _, o := range others {
+		o.change.Unseen, o.change.GaveUp = results.UnseenNotSent, m.change.GaveUp
+		e.made = append(e.made, o.change)
+	}
 	e.now[m.service.Index] = churn.Service{Index: m.service.Index, Addr: m.service.Addr}
 	m.service.doubtful = true
 	e.doubts++
-	if all := e.planned(); e.doubts > all/10 || e.doubts == e.services() {
-		return fmt.Errorf("%d of %d changes could not be written, the last because: %s", e.doubts, all, m.change.Error)
+	p.left--
+	if all := e.planned(); e.doubts > all/10 || p.left == 0 {
+		return fmt.Errorf("%d of %d changes could not be written, the last (%s) because: %s", e.doubts, all, m.Kind, m.change.Error)
 	}
 	return nil
-}
-
-// services is how many Services are changed in turns.
-func (e *churner) services() int {
-	n := 0
-	for _, p := range e.pools {
-		n += p.size
-	}
-	return n
 }

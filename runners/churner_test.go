@@ -23,10 +23,10 @@ func TestChangesInDoubt(t *testing.T) {
 	f := &inFlight{population: p, changed: map[int]churn.Service{}}
 	e := &churner{
 		f: f, plan: make([]churn.Change, 20), now: map[int]churn.Service{},
-		pools: []*pool{{kind: churn.Kind{Writes: 1}, size: 10, idle: make(chan []*changed, 10)}},
+		pools: []*pool{{kind: churn.Kind{Writes: 1}, size: 10, left: 10, idle: make(chan []*changed, 10)}},
 	}
 	doubt := func(i int) error {
-		return e.doubt(&oneMove{service: &changed{Service: churn.First(p, i)}, change: results.Change{ID: i + 1, Error: "conflict"}})
+		return e.doubt(e.pools[0], &oneMove{service: &changed{Service: churn.First(p, i)}, change: results.Change{ID: i + 1, Error: "conflict"}}, nil)
 	}
 	for i := range 2 {
 		if err := doubt(i); err != nil {
@@ -36,6 +36,12 @@ func TestChangesInDoubt(t *testing.T) {
 	if err := doubt(2); err == nil {
 		t.Error("3 of 20 writes failed without an error")
 	}
+	few := &pool{left: 1}
+	e.doubts = 0
+	if err := e.doubt(few, &oneMove{service: &changed{Service: churn.First(p, 2)}, change: results.Change{Error: "conflict"}}, nil); err == nil {
+		t.Error("the last Service of a kind is in doubt without an error")
+	}
+	e.made = e.made[:3]
 	if made := e.changes(); len(made) != 3 {
 		t.Errorf("%d changes recorded, want 3", len(made))
 	}

@@ -15,7 +15,9 @@ import (
 
 // watch begins to watch for a move, with traffic and in the kernel's tables.
 func (e *churner) watch(ctx context.Context, m *oneMove) error {
-	for i, c := range e.commands(m) {
+	interval, end := e.interval()
+	context.AfterFunc(ctx, end)
+	for i, c := range e.commands(m, interval) {
 		c.ID = 2*m.change.ID + i
 		seen, err := e.watcher.Watch(ctx, c)
 		if err != nil {
@@ -28,17 +30,18 @@ func (e *churner) watch(ctx context.Context, m *oneMove) error {
 }
 
 // commands are what traffic is to watch for: one for each address.
-func (e *churner) commands(m *oneMove) []watch.Command {
+func (e *churner) commands(m *oneMove, interval time.Duration) []watch.Command {
+	timeout := e.f.trial.scenario.Churn.Timeout.Std()
+	if m.timeout != 0 {
+		timeout = min(timeout, m.timeout)
+	}
 	both := watch.Command{
-		Addr: m.From, Protocol: e.f.protocol(), Old: slices.Concat(m.Old, m.service.lingering), New: m.New, Stay: m.Stay, Dark: m.Dark(),
-		Interval: e.interval(), Timeout: preRoll + m.Delay + e.f.trial.scenario.Churn.Timeout.Std(),
+		Addr: m.From, Protocol: e.f.protocol(), Old: slices.Concat(m.Old, m.service.lingering), New: m.New, Stay: m.Stay, Dark: m.Dark,
+		Interval: interval, Timeout: preRoll + m.Ahead + timeout,
 	}
 	both.Old = slices.DeleteFunc(both.Old, func(ip netip.Addr) bool {
 		return slices.Contains(m.Stay, ip) || m.From == m.To && slices.Contains(m.New, ip)
 	})
-	if m.until != 0 { // the next write would be taken for this one
-		both.Timeout = min(both.Timeout, preRoll+time.Duration(m.until-m.change.Due))
-	}
 	if m.From == m.To {
 		return []watch.Command{both}
 	}
@@ -47,25 +50,34 @@ func (e *churner) commands(m *oneMove) []watch.Command {
 	return []watch.Command{old, fresh}
 }
 
-// observe completes a move that was watched.
-func (e *churner) observe(ctx context.Context, m *oneMove) (err error) {
-	if _, err = observe(ctx, &m.change, e.watcher, m.seen...); err != nil {
+// observe completes a move that was watched. before is the one that was written to
+// the Service just before it, nil if that was long ago.
+func (e *churner) observe(ctx context.Context, m, before *oneMove) error {
+	s, err := observe(ctx, &m.change, e.watcher, m.seen...)
+	if err != nil {
 		return err
 	}
 	if m.change.Programmed, err = m.programmed(); err != nil {
 		return fmt.Errorf("look for change %d: %w", m.change.ID, err)
 	}
-	settled := m.change.OldSettled != 0
-	switch {
-	case m.Kind == churn.FlapUp && m.change.FirstNew != 0 && m.change.FirstNew < m.change.Sent:
+	obeyed := m.obeyed()
+	switch early := m.change.FirstNew != 0 && m.change.FirstNew < m.change.Sent; {
+	case before != nil && !before.obeyed(), early && (before != nil || m.service.unsure),
+		m.service.unsure && len(m.Old) > 0 && !s.sawOld && !m.Dark:
+		// There is nothing to see where nothing had been done yet.
 		m.change.Error, m.change.Unseen = "", results.UnseenMoot
-	case m.until != 0 && !settled:
+	case m.change.GaveUp <= m.change.Sent: // the write had to wait for too long
+		m.change.Unseen = results.UnseenNotWatched
+	case m.timeout != 0 && !obeyed:
 		m.change.Unseen = results.UnseenOvertaken
 	}
-	if settled {
-		m.service.lingering = nil
-	}
+	m.service.leave(m, obeyed && m.change.Unseen == "" && m.change.Error == "")
 	return nil
+}
+
+// obeyed reports whether traffic was seen to obey a move.
+func (m *oneMove) obeyed() bool {
+	return (len(m.New) == 0 || m.change.FirstNew != 0) && (len(m.Old) == 0 || m.change.OldSettled != 0)
 }
 
 // programmed begins to look at the kernel's tables until they lead to a Service as
@@ -97,25 +109,32 @@ func (e *churner) programmed(ctx context.Context, s churn.Service) func() (int64
 
 func neverProgrammed() (int64, error) { return 0, nil }
 
+// outcome is what else was seen of a change.
+type outcome struct {
+	newFrom netip.Addr // the new endpoint that was the first to answer; invalid for none
+	sawOld  bool       // an old one answered, before or after the write
+}
+
 // observe waits until it has been seen with traffic what became of a change,
-// completes it, and returns which new endpoint was the first to answer. If there
-// are two watches, the first is for old endpoints and the second for new ones.
-func observe(ctx context.Context, change *results.Change, w *watch.Watcher, all ...<-chan watch.Seen) (newFrom netip.Addr, err error) {
+// and completes it. If there are two watches, the first is for old endpoints and the
+// second for new ones.
+func observe(ctx context.Context, change *results.Change, w *watch.Watcher, all ...<-chan watch.Seen) (o outcome, err error) {
 	change.Errors = map[string]int64{}
 	for i, seen := range all {
 		var s watch.Seen
 		select {
 		case <-ctx.Done():
-			return newFrom, context.Cause(ctx)
+			return o, context.Cause(ctx)
 		case one, ok := <-seen:
 			if !ok {
-				return newFrom, fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, w))
+				return o, fmt.Errorf("watch change %d: %w", change.ID, silence(ctx, w))
 			}
 			s = one
 		}
 		if s.NewFrom.IsValid() {
-			newFrom = s.NewFrom
+			o.newFrom = s.NewFrom
 		}
+		o.sawOld = o.sawOld || s.LastOld != 0
 		if i > 0 { // it knows of new endpoints only
 			s.OldSettled = 0
 		}
@@ -126,7 +145,7 @@ func observe(ctx context.Context, change *results.Change, w *watch.Watcher, all 
 	if change.FirstNew != 0 && change.FirstNew < earliest || change.FirstNew == 0 && change.OldSettled != 0 && change.OldSettled < change.Sent {
 		change.Error = beforehand
 	}
-	return newFrom, nil
+	return o, nil
 }
 
 // merge adds to a change what one watch has seen of it. The watch began before

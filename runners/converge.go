@@ -76,8 +76,9 @@ func coldStart(ctx context.Context, f *inFlight) error {
 	if err != nil {
 		return fmt.Errorf("wait for the proxy: %w", err)
 	}
+	f.coldStart = time.Duration(converged(result) - started)
 	if f.trial.scenario.Measures(scenarios.ColdStart) {
-		f.scalar(results.ColdStart, "s", seconds(converged(result)-started))
+		f.scalar(results.ColdStart, "s", f.coldStart.Seconds())
 	}
 	f.forget()
 	return nil

@@ -70,7 +70,10 @@ func Estimate(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode)
 		seconds += float64(len(h.Connections)) * each
 	}
 	if c := s.Churn; c != nil {
-		seconds += c.Length().Seconds() + estimatedSettle
+		seconds += c.Length().Seconds() + estimatedSettle + c.Grace.Std().Seconds()
+		if c.Flows > 0 {
+			seconds += flowPatience.Seconds()
+		}
 	}
 	if s.Measures(scenarios.Restart) {
 		seconds += estimateStart(services, mode) + estimatedRestarts

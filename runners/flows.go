@@ -24,7 +24,7 @@ func (f *inFlight) keepFlows(ctx context.Context, c changer) ([]flow.Flow, error
 	if n == 0 || len(changed) == 0 {
 		return nil, nil
 	}
-	spec := flow.Spec{Protocol: f.protocol(), Duration: churnLead + f.trial.scenario.Churn.Length() + flowPatience}
+	spec := flow.Spec{Protocol: f.protocol(), Duration: churnLead + f.trial.scenario.Churn.Length() + f.trial.scenario.Churn.Grace.Std() + flowPatience}
 	for i := range n {
 		spec.Targets = append(spec.Targets, f.population.Addr(changed[i%len(changed)]))
 	}
@@ -37,7 +37,7 @@ type remover interface {
 	removals() map[netip.AddrPort][]removal
 }
 
-// removal is a change that removed endpoints from a Service.
+// removal is a change that removed endpoints from a Service for good.
 type removal struct {
 	sent int64
 	old  []netip.Addr
@@ -99,14 +99,20 @@ func fateOf(one flow.Flow, gone removal) (fate, bool) {
 	if at < 0 {
 		return fate{}, false
 	}
-	last := one.Stretches[at]
+	last, silent := one.Stretches[at].Last, int64(0) // since when there was no answer
 	for _, s := range one.Stretches[at+1:] {
 		switch {
+		case !s.From.IsValid() && silent == 0:
+			silent = s.First
 		case !s.From.IsValid():
 		case slices.Contains(gone.old, s.From):
-			last = s
+			last, silent = s.Last, 0
 		default:
-			return fate{left: true, stale: max(1, last.Last-gone.sent), silence: max(1, s.First-max(last.Last, gone.sent))}, true
+			o := fate{left: true, stale: max(1, last-gone.sent), silence: 1}
+			if silent != 0 {
+				o.silence = s.First - silent
+			}
+			return o, true
 		}
 	}
 	return fate{}, true

@@ -22,10 +22,10 @@ func TestFateOf(t *testing.T) {
 		led       bool
 		want      fate
 	}{
-		{"left at once", []flow.Stretch{answered(1, 10, 90), answered(3, 110, 500)}, true, fate{true, 1, 10}},
-		{"left later", []flow.Stretch{answered(1, 10, 150), answered(3, 160, 500)}, true, fate{true, 50, 10}},
-		{"left with a pause", []flow.Stretch{answered(1, 10, 150), silent(160, 300), answered(3, 310, 500)}, true, fate{true, 50, 160}},
-		{"led to another that was removed", []flow.Stretch{answered(1, 10, 150), answered(2, 160, 200), answered(3, 210, 500)}, true, fate{true, 100, 10}},
+		{"left at once", []flow.Stretch{answered(1, 10, 90), answered(3, 110, 500)}, true, fate{true, 1, 1}},
+		{"left later", []flow.Stretch{answered(1, 10, 150), answered(3, 160, 500)}, true, fate{true, 50, 1}},
+		{"left with a pause", []flow.Stretch{answered(1, 10, 150), silent(160, 300), answered(3, 310, 500)}, true, fate{true, 50, 150}},
+		{"led to another that was removed", []flow.Stretch{answered(1, 10, 150), answered(2, 160, 200), answered(3, 210, 500)}, true, fate{true, 100, 1}},
 		{"goes on", []flow.Stretch{answered(1, 10, 500)}, true, fate{}},
 		{"is silent for ever", []flow.Stretch{answered(1, 10, 150), silent(160, 500)}, true, fate{}},
 		{"never led there", []flow.Stretch{answered(3, 10, 500)}, false, fate{}},

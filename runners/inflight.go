@@ -44,6 +44,8 @@ type inFlight struct {
 	// changed since.
 	population *population.Population
 	changed    map[int]churn.Service
+	// coldStart is how long that took, from coldstart on.
+	coldStart time.Duration
 	// What the proxy had used by certain moments, from coldstart on.
 	cost costs
 	// From rules on.

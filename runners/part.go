@@ -34,11 +34,13 @@ func partOf(t results.PlannedTrial) Part {
 // Population names what the API holds in every trial of the part. It can be
 // the name of a file.
 func (p Part) Population() string {
-	return p.Scenario + "-" + p.Point.File()
+	at := p.Point
+	at.Batching = "" // which is nothing that is written
+	return p.Scenario + "-" + at.File()
 }
 
 // Name tells the parts of a plan apart. It can be the name of a file.
-func (p Part) Name() string { return fmt.Sprintf("%s-b%d", p.Population(), p.Block) }
+func (p Part) Name() string { return fmt.Sprintf("%s-%s-b%d", p.Scenario, p.Point.File(), p.Block) }
 
 // trials returns the trials of a part of the plan; nil is all of it.
 func (p *Plan) trials(part *Part) []Trial {

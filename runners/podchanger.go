@@ -171,11 +171,11 @@ func write(ctx context.Context, change *results.Change, m move) error {
 
 // follow observes a change to its end.
 func (c *podChanger) follow(ctx context.Context, change results.Change, p *podded, m move, seen <-chan watch.Seen) error {
-	newFrom, err := observe(ctx, &change, c.watcher, seen)
+	o, err := observe(ctx, &change, c.watcher, seen)
 	if err != nil {
 		return err
 	}
-	if err := c.complete(ctx, &change, newFrom, p, m); err != nil {
+	if err := c.complete(ctx, &change, o.newFrom, p, m); err != nil {
 		return fmt.Errorf("change %d of %s: %w", change.ID, p.name, err)
 	}
 	c.mu.Lock()

@@ -145,7 +145,9 @@ func (f *inFlight) costOfChurn() {
 	}
 	if n := f.sent(); n > 0 {
 		f.scalar(results.ProxyCPUChange, "s", (after.CPU-before.CPU).Seconds()/float64(n))
-		f.scalar(results.ProxyWritten, "bytes", float64(after.Written-before.Written)/float64(n))
+		if written := after.Written - before.Written; written > 0 {
+			f.scalar(results.ProxyWritten, "bytes", float64(written)/float64(n))
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,8 +26,10 @@ const (
 	// restartCalm is how long connections are made before something is restarted,
 	// and restartPiece how long each piece of the connections is: how long a
 	// restart takes is not known beforehand.
-	restartCalm  = time.Second
-	restartPiece = 3 * time.Second
+	restartCalm = time.Second
+	// restartPiece is how long a piece is at least: twice as long as a cold start
+	// and this, which an outage should not outlast.
+	restartPiece = 8 * time.Second
 )
 
 // outage is something that is away for a while.
@@ -78,11 +79,12 @@ func (f *inFlight) restartProxy(ctx context.Context, write func() error) (int64,
 
 // suffer goes through the n-th outage.
 func (f *inFlight) suffer(ctx context.Context, o outage, n int) error {
+	spec := f.restartTraffic()
 	over := make(chan struct{})
 	var pieces []*connect.Result
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		pieces, err = f.connectUntil(ctx, over)
+		pieces, err = f.connectUntil(ctx, spec, over)
 		return err
 	})
 	g.Go(func() error {
@@ -152,20 +154,23 @@ func (f *inFlight) anyService() (churn.Service, error) {
 	return churn.Service{}, errors.New("no Service is left to change")
 }
 
-// connectUntil makes connections to Services all over the rules in pieces, until
-// over is closed.
-func (f *inFlight) connectUntil(ctx context.Context, over <-chan struct{}) ([]*connect.Result, error) {
+// restartTraffic is one piece of the connections, to Services all over the rules.
+func (f *inFlight) restartTraffic() connect.Spec {
 	spec := connect.Spec{
-		Protocol: f.protocol(), Rate: churnTraffic, Timeout: scenarios.DefaultConnectTimeout.Std(), Duration: restartPiece,
-		Mix: []connect.Share{{Class: results.ClassAll, Weight: 1}},
+		Protocol: f.protocol(), Rate: churnTraffic, Timeout: scenarios.DefaultConnectTimeout.Std(),
+		Duration: restartPiece + 2*f.coldStart, Mix: []connect.Share{{Class: results.ClassAll, Weight: 1}},
 	}
 	// Those that are changed here have other endpoints then, and answer all the same.
-	for i := range f.population.Services() {
-		ip := f.population.ClusterIP(i)
-		if s := f.service(i); s.Answers() && slices.Contains(f.classes.All, ip) {
-			spec.Targets = append(spec.Targets, connect.Target{Addr: s.Addr, Class: results.ClassAll})
+	for _, ip := range f.classes.All {
+		if i, ok := f.population.Index(ip); ok && f.service(i).Answers() {
+			spec.Targets = append(spec.Targets, connect.Target{Addr: f.service(i).Addr, Class: results.ClassAll})
 		}
 	}
+	return spec
+}
+
+// connectUntil makes connections in pieces, until over is closed.
+func (f *inFlight) connectUntil(ctx context.Context, spec connect.Spec, over <-chan struct{}) ([]*connect.Result, error) {
 	random := f.random("connect.restart")
 	var pieces []*connect.Result
 	for {

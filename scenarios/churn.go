@@ -146,6 +146,17 @@ func (k ChurnKind) ofPods() bool {
 	return slices.Contains([]ChurnKind{RollPods, DeletePods, ScalePods, FlipReadiness, DrainNode}, k)
 }
 
+// silences reports whether a kind leaves Services without endpoints on purpose.
+func (k ChurnKind) silences() bool {
+	return slices.Contains([]ChurnKind{ScaleToZero, RecreateServices, ChangePorts}, k)
+}
+
+// needsTwo reports whether a kind takes an endpoint from a Service that another must
+// be left to answer for.
+func (k ChurnKind) needsTwo() bool {
+	return slices.Contains([]ChurnKind{FlipEndpoints, Flap, NodeLoss}, k)
+}
+
 // PodNodes is how many nodes that run pods the scenario needs beside that of the
 // client: none if it can be measured without pods.
 func (s *Scenario) PodNodes() int {
@@ -200,6 +211,9 @@ func (d *decoder) checkChurn(s *Scenario) {
 	d.checkRates(c)
 	d.checkKinds(s)
 	d.checkUse("churn.grace", slices.Contains(c.Kinds, RollingUpdate), string(RollingUpdate))
+	pods := slices.ContainsFunc(c.Kinds, ChurnKind.ofPods)
+	d.checkUse("churn.watched", !pods, "a kind without real pods")
+	d.checkUse("churn.flows", !pods && slices.ContainsFunc(c.Kinds, func(k ChurnKind) bool { return !k.silences() }), "a kind that leaves Services answering, without real pods,")
 	d.checkUse("churn.share", c.InGroups(), string(ScaleStorm)+" or "+string(NodeLoss))
 	if f := c.Freeze; f != nil && d.sound("churn.freeze", "churn.freeze.after", "churn.freeze.duration", "churn.duration") && (f.After+f.Duration).Std() > c.Length() {
 		d.report(d.keyOf("churn.freeze", nil), Problem{Path: "churn.freeze", Message: "churn.freeze ends after the churn",
@@ -225,6 +239,9 @@ func (d *decoder) checkRates(c *Churn) {
 		d.report(d.keyOf("churn", nil), Problem{Path: "churn.rate", Message: "churn.rate is missing", Expected: "rate or rates"})
 	case one != nil && many != nil:
 		d.report(one.key, Problem{Path: "churn.rate", Message: "churn.rate stands beside churn.rates", Expected: "rate or rates"})
+	case many != nil && d.sound("churn.duration") && slices.Min(c.Rates)*c.Duration.Std().Seconds() < 1:
+		d.report(many.value, Problem{Path: "churn.rates", Message: "churn.rates has one that is too low for a single change",
+			Found: fmt.Sprintf("%v/s for %v", slices.Min(c.Rates), c.Duration), Expected: "rate x duration of at least 1"})
 	case many != nil && !slices.IsSorted(c.Rates):
 		d.report(many.value, Problem{Path: "churn.rates", Message: "churn.rates does not rise", Found: fmt.Sprint(c.Rates), Expected: "the lowest rate first"})
 	}
@@ -246,6 +263,10 @@ func (d *decoder) checkKinds(s *Scenario) {
 			return
 		case k.ofPods() && len(s.Churn.Rates) > 0:
 			d.report(at, Problem{Path: path, Message: path + " changes real pods, which has one rate only", Found: string(k), Expected: "churn.rate instead of churn.rates"})
+			return
+		case k.needsTwo() && slices.ContainsFunc(s.ResolvedPoints(), func(p Point) bool { return p.Endpoints < 2 }):
+			d.report(at, Problem{Path: path, Message: path + " leaves no endpoint to a Service that has one", Found: string(k),
+				Expected: "2 endpoints or more at every point, or another kind"})
 			return
 		case k == ChangePorts && s.Population.Type == NodePort:
 			d.report(at, Problem{Path: path, Message: path + " changes no node port, and traffic goes to those", Found: string(k),

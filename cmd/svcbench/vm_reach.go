@@ -92,6 +92,9 @@ func shorten(s *scenarios.Scenario) (said []string) {
 		its := *c
 		s.Churn = &its
 		shorter(&its.Duration, churnShare, "changes")
+		if f := its.Freeze; f != nil {
+			its.Freeze = &scenarios.Freeze{After: shareOf(f.After, churnShare), Duration: shareOf(f.Duration, churnShare)}
+		}
 	}
 	if len(what) == 0 {
 		return nil

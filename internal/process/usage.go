@@ -2,7 +2,9 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"time"
 
@@ -21,7 +23,8 @@ type Used struct {
 	Peak int64
 	// Written is how many bytes it has handed to write(2) and its like: to files,
 	// pipes and connections. What goes to the kernel by other calls, such as
-	// sendmsg(2) and bpf(2), is not among them.
+	// sendmsg(2) and bpf(2), is not among them. It is 0 where the kernel does not
+	// count it.
 	Written int64
 }
 
@@ -49,6 +52,9 @@ func Usage(read func(name string) ([]byte, error)) (u Used, err error) {
 	}
 	u.Peak = peak << 10 // it is in kB
 	io, err := read("io")
+	if errors.Is(err, fs.ErrNotExist) { // a kernel may not count it
+		return u, nil
+	}
 	if err != nil {
 		return u, err
 	}

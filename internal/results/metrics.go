@@ -50,11 +50,14 @@ const (
 	// the last answer of that endpoint on a connection that was there before,
 	// censored where the connection led there until the end.
 	FlowStale = "flow.stale"
-	// FlowSilence is the time without an answer on such a connection when it stopped
-	// leading there, 0 where it went on without a pause.
+	// FlowSilence is the time from the first question on such a connection that got no
+	// answer to the first that another endpoint answered, 1 ns where none failed.
 	FlowSilence = "flow.silence"
 	// FlowFailed is how many questions on such connections got no answer.
 	FlowFailed = "flow.failed"
+	// ProgrammingStorm is the time from when a change of many Services at once was due
+	// until traffic obeyed it at the last of those that were watched.
+	ProgrammingStorm = "programming.storm"
 	// ChurnLag is how late changes were written.
 	ChurnLag = "churn.lag"
 	// Pod is the prefix of the metrics of changes to real pods.

@@ -172,13 +172,15 @@ type Bin struct {
 	Max    int64 `json:"max"`
 }
 
-// The reasons why a change is no sample.
+// The values of Change.Unseen.
 const (
 	// UnseenNotWatched means that traffic did not watch for it.
 	UnseenNotWatched = "not watched"
 	// UnseenOvertaken means that the next change of the same Service was written
-	// before traffic had seen it.
+	// before traffic had obeyed it: all that is known is that it took longer.
 	UnseenOvertaken = "overtaken"
+	// UnseenNotSent means that it was not written, because one before it failed.
+	UnseenNotSent = "not sent"
 	// UnseenSilent means that traffic should notice nothing of it.
 	UnseenSilent = "nothing to see"
 	// UnseenMoot means that it undid what had not been done yet.
@@ -202,8 +204,8 @@ type Change struct {
 	// Only says that the change brings new endpoints ("new") or takes old ones
 	// away ("old") alone; empty means both.
 	Only string `json:"only,omitempty"`
-	// Unseen says why the change is no sample although nothing went wrong; see
-	// UnseenNotWatched and others.
+	// Unseen says why the change is no sample although nothing went wrong, or a
+	// lower bound alone; see UnseenNotWatched and others.
 	Unseen string `json:"unseen,omitempty"`
 	// Served says that connections to the Service should be answered before the
 	// change, after it and in between.

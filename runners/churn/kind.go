@@ -31,14 +31,14 @@ type Move struct {
 	Ahead  time.Duration
 	// Ends says that old endpoints stop answering when traffic has left them.
 	Ends bool
+	// Dark says that old endpoints have stopped answering, or will soon, whatever
+	// traffic does: a connection without an answer has reached one.
+	Dark bool
 	// Write writes it.
 	Write func(ctx context.Context, api kubernetes.Interface) error
 	// After is what the Service is then.
 	After Service
 }
-
-// Dark reports whether the old endpoints have stopped answering already.
-func (m Move) Dark() bool { return len(m.Vanish) > 0 && len(m.Old) > 0 }
 
 // Silent reports whether new connections should notice nothing of the move.
 func (m Move) Silent() bool { return len(m.Old)+len(m.New) == 0 }
@@ -102,13 +102,13 @@ const (
 )
 
 // Pool is how many Services take turns at a rate of changes a second, of those
-// that may be changed. Half of these stay as they are, to see what others notice,
-// as far as one change does not take more.
+// that may be changed. Half of these at least stay as they are, to see what others
+// notice; what changes many at once always takes the same.
 func (k Kind) Pool(c *scenarios.Churn, rate float64, available, group int) int {
-	half := min(available, max(group, (available+1)/2))
 	if k.Grouped {
-		return half
+		return min(available, group) // so that it takes turns
 	}
+	half := (available + 1) / 2
 	rest := patience
 	if k.few {
 		rest = stride + c.Grace.Std()

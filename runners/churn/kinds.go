@@ -164,7 +164,7 @@ func roll(g ground) []Move {
 	during.Ending = old
 	after := s.with(during.Endpoints)
 	return []Move{
-		{Kind: string(scenarios.RollingUpdate), Old: old, New: fresh, Stay: stay, Write: g.endpoints(during), After: during},
+		{Kind: string(scenarios.RollingUpdate), Old: old, New: fresh, Stay: stay, Dark: true, Write: g.endpoints(during), After: during},
 		{Kind: "pods-ended", Delay: g.churn.Grace.Std(), Stay: after.Endpoints, Vanish: old, Write: g.endpoints(after), After: after},
 	}
 }
@@ -182,6 +182,6 @@ func loseNode(g ground) []Move {
 		return []Move{g.add("node-replaced", g.fresh[:1])}
 	}
 	m := g.remove("node-lost", 1)
-	m.Vanish, m.Ends, m.Delay, m.Ahead = slices.Clone(m.Old), false, detection, detection
+	m.Vanish, m.Dark, m.Ends, m.Delay, m.Ahead = slices.Clone(m.Old), true, false, detection, detection
 	return []Move{m}
 }

@@ -85,7 +85,7 @@ func TestPool(t *testing.T) {
 		{Kind{}, 0.1, 1000, 1, 6},
 		{Kind{}, 0.1, 1, 1, 1},
 		{Kind{few: true}, 4, 1000, 1, 12},
-		{Kind{Grouped: true}, 0.1, 1000, 100, 500},
+		{Kind{Grouped: true}, 0.1, 1000, 100, 100},
 		{Kind{Grouped: true}, 0.1, 1000, 800, 800},
 		{Kind{Grouped: true}, 0.1, 1000, 2000, 1000},
 	} {

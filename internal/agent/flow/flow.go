@@ -8,7 +8,7 @@
 // socket whose source port stays, so that the node takes all its datagrams for one
 // connection; it is never opened anew.
 //
-// Serve is the end that runs at the client, Start the end that runs beside the
+// Serve is the end that runs at the client, Run the end that runs beside the
 // runner.
 package flow
 
@@ -39,8 +39,8 @@ type Spec struct {
 	// Interval is the time between two questions on one flow; zero means
 	// DefaultInterval.
 	Interval time.Duration `json:"interval,omitempty"`
-	// Timeout is when a question is given up, and a flow of TCP opened anew; zero
-	// means DefaultTimeout.
+	// Timeout is when a question on a flow of TCP is given up, and the flow opened
+	// anew; zero means DefaultTimeout. One of UDP is given up after an Interval.
 	Timeout  time.Duration `json:"timeout,omitempty"`
 	Duration time.Duration `json:"duration"`
 }

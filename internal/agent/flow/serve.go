@@ -57,11 +57,15 @@ func (f *Flow) follow(ctx context.Context, spec Spec, a asker, offset time.Durat
 		return
 	case <-time.After(offset):
 	}
+	timeout := spec.Timeout
+	if spec.Protocol == agent.UDP { // the next datagram does not wait for the answer to one
+		timeout = spec.Interval
+	}
 	tick := time.NewTicker(spec.Interval)
 	defer tick.Stop()
 	for {
 		at := agent.Now()
-		from, err := a.ask(time.Now().Add(spec.Timeout))
+		from, err := a.ask(time.Now().Add(timeout))
 		f.add(at, a.connection(), from, errkind.Of(err))
 		select {
 		case <-ctx.Done():
