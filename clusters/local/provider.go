@@ -14,6 +14,7 @@ import (
 	"svcbench/clusters"
 	"svcbench/clusters/life"
 	"svcbench/clusters/modes"
+	"svcbench/internal/failure"
 	"svcbench/internal/netns"
 	"svcbench/internal/process"
 	"svcbench/scenarios"
@@ -128,6 +129,9 @@ func try(ctx context.Context, m modes.Mode, l *process.Launcher, name string) (_
 
 var _ clusters.Limiter = (*Provider)(nil)
 
+// kindHas is what to do about what local clusters lack.
+const kindHas = "run it in a kind cluster: --cluster kind"
+
 // Fits asks the mode.
 func (p *Provider) Fits(config clusters.Config) error {
 	mode := modes.Of(config.Mode)
@@ -135,10 +139,10 @@ func (p *Provider) Fits(config clusters.Config) error {
 		return fmt.Errorf("unknown mode %q", config.Mode)
 	}
 	if config.PodNodes > 0 {
-		return errors.New("local clusters run no pods: --cluster kind does")
+		return failure.New(failure.Usage, errors.New("local clusters run no pods"), kindHas)
 	}
 	if config.Placement == scenarios.CrossNode {
-		return errors.New("local clusters have one node: --cluster kind has others for endpoints")
+		return failure.New(failure.Usage, errors.New("local clusters have one node, on which the client is too"), kindHas)
 	}
 	return mode.Fits(config.Size)
 }
