@@ -20,21 +20,14 @@ type Comparison struct {
 	New string `json:"new"`
 	// Environment is in what the two differ that decides numbers, and Settings in
 	// what their scenarios do.
-	Environment []Difference `json:"environment"`
-	Settings    []Difference `json:"settings"`
+	Environment []results.Difference `json:"environment"`
+	Settings    []results.Difference `json:"settings"`
 	// Rows are ordered as those of a Summary.
 	Rows []Compared `json:"rows"`
 	// OnlyOld and OnlyNew are the modes at points of scenarios that the other run
 	// does not have.
 	OnlyOld []Where `json:"onlyOld"`
 	OnlyNew []Where `json:"onlyNew"`
-}
-
-// Difference is a property that two runs do not share.
-type Difference struct {
-	What string `json:"what"`
-	Old  string `json:"old"`
-	New  string `json:"new"`
 }
 
 // Compared is one number of both runs.
@@ -80,9 +73,9 @@ func Compare(old, fresh *results.Data, across bool) (*Comparison, error) {
 	}
 	c := &Comparison{
 		Old: old.Run.ID, New: fresh.Run.ID, Environment: differences(old, fresh),
-		Settings: []Difference{}, Rows: []Compared{}, OnlyOld: []Where{}, OnlyNew: []Where{},
+		Settings: []results.Difference{}, Rows: []Compared{}, OnlyOld: []Where{}, OnlyNew: []Where{},
 	}
-	var other []Difference
+	var other []results.Difference
 	for _, s := range after.scenarios {
 		if was := before.scenario(s.Name); was != nil {
 			settings, work, err := settingsOf(was, s)
@@ -105,7 +98,7 @@ func Compare(old, fresh *results.Data, across bool) (*Comparison, error) {
 }
 
 // refuse is the error of runs that are not to be compared.
-func refuse(all []Difference) error {
+func refuse(all []results.Difference) error {
 	lines := make([]string, len(all))
 	for i, d := range all {
 		lines[i] = fmt.Sprintf("\n  %s: %s, then %s", d.What, cmp.Or(d.Old, "nothing"), cmp.Or(d.New, "nothing"))

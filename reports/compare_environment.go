@@ -3,7 +3,6 @@ package reports
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,48 +11,19 @@ import (
 	"svcbench/internal/results"
 )
 
-// differences are those of two environments in what decides numbers. The version of
-// svcbench is none of it: that is what people compare.
-func differences(old, fresh *results.Data) []Difference {
-	a, b := old.Environment, fresh.Environment
-	all := []Difference{}
-	add := func(what, was, is string) {
-		if was != is {
-			all = append(all, Difference{what, was, is})
-		}
-	}
-	add("provider", old.Run.Provider, fresh.Run.Provider)
-	add("clock", string(a.Clock()), string(b.Clock()))
-	add("kernel", a.Kernel, b.Kernel)
-	add("kernel command line", a.KernelCmdline, b.KernelCmdline)
-	add("architecture", a.Arch, b.Arch)
-	add("operating system", a.OS, b.OS)
-	add("CPU", a.CPUModel, b.CPUModel)
-	add("CPUs", fmt.Sprint(a.CPUs), fmt.Sprint(b.CPUs))
-	add("memory", format(Number(a.MemoryBytes), "bytes"), format(Number(b.MemoryBytes), "bytes"))
-	add("virtualized", a.Virtualized, b.Virtualized)
-	add("clock source", a.ClockSource, b.ClockSource)
-	for _, part := range []struct {
-		what     string
-		was, now map[string]string
-	}{{"version of ", a.Versions, b.Versions}, {"", a.Hardware, b.Hardware}, {"", a.Facts, b.Facts}, {"sysctl ", a.Sysctls, b.Sysctls}} {
-		for _, name := range namesOf(part.was, part.now) {
-			add(part.what+name, part.was[name], part.now[name])
-		}
+// differences are those of two runs in what decides numbers. The version of svcbench
+// is none of it: that is what people compare.
+func differences(old, fresh *results.Data) []results.Difference {
+	all := old.Environment.Differences(fresh.Environment)
+	if was, is := old.Run.Provider, fresh.Run.Provider; was != is {
+		all = append([]results.Difference{{What: "provider", Old: was, New: is}}, all...)
 	}
 	return all
 }
 
-// namesOf are the keys of both maps in order.
-func namesOf(a, b map[string]string) []string {
-	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // settingsOf are the fields in which two scenarios of one name differ: settings are
 // those that a comparison may be about, work those that make it one of other things.
-func settingsOf(old, fresh *scenario) (settings, work []Difference, err error) {
+func settingsOf(old, fresh *scenario) (settings, work []results.Difference, err error) {
 	was, err := flattened(old.YAML)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read scenario %s of the old run: %w", old.Name, err)
@@ -62,8 +32,8 @@ func settingsOf(old, fresh *scenario) (settings, work []Difference, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read scenario %s of the new run: %w", fresh.Name, err)
 	}
-	for _, field := range namesOf(was, is) {
-		d := Difference{What: field + " of scenario " + fresh.Name, Old: was[field], New: is[field]}
+	for _, field := range results.Names(was, is) {
+		d := results.Difference{What: field + " of scenario " + fresh.Name, Old: was[field], New: is[field]}
 		part, _, _ := strings.Cut(field, ".")
 		switch {
 		case d.Old == d.New:

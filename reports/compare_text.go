@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"svcbench/internal/results"
 )
 
 // WriteText writes the comparison for a terminal: headline numbers, and others that
@@ -14,7 +16,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "%s against %s\n", c.New, c.Old)
 	for _, part := range []struct {
 		title string
-		all   []Difference
+		all   []results.Difference
 	}{{"The environments differ, so that differences may be theirs:", c.Environment}, {"The scenarios differ:", c.Settings}} {
 		if len(part.all) == 0 {
 			continue

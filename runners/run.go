@@ -41,6 +41,11 @@ type Options struct {
 	ProbeInterval time.Duration
 	// Part is what is measured of the plan; nil means all of it.
 	Part *Part
+	// Resume is a run of the same plan in Dir that ended early; nil means a new
+	// one. Blocks that it has whole at a point stay as they are, and the others are
+	// measured from their beginning, because trials of a block are compared in
+	// pairs.
+	Resume *results.Data
 	// Populations is a folder with what Export has left there; empty means
 	// that populations are written when they are needed.
 	Populations string
@@ -60,7 +65,10 @@ type Options struct {
 // failed are a failure.Invalid. The Outcome counts in any case, and what was
 // measured is in the run directory.
 func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options) (Outcome, error) {
-	trials := plan.trials(o.Part)
+	trials, again, err := plan.left(o)
+	if err != nil {
+		return Outcome{}, err
+	}
 	r := &run{provider: provider, plan: plan, trials: trials, options: o, kept: kept{}, out: Outcome{Planned: len(trials)}}
 	if r.options.Observer == nil {
 		r.options.Observer = silent{}
@@ -68,9 +76,10 @@ func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options)
 	if err := fits(provider, plan); err != nil {
 		return r.out, err
 	}
-	if err := r.create(ctx); err != nil {
+	if err := r.create(ctx, again); err != nil {
 		return r.out, err
 	}
+	defer func() { _ = r.writer.Close() }() // the run is whole without it
 	r.out.Stopped = r.measure(ctx)
 	reason := ""
 	if r.out.Stopped != nil {
@@ -93,8 +102,9 @@ type run struct {
 	inARow   int // trials that failed since the last complete one
 }
 
-// create makes the run directory.
-func (r *run) create(ctx context.Context) error {
+// create makes the run directory, or opens the one that is resumed without the trials
+// that are measured again.
+func (r *run) create(ctx context.Context, again []string) error {
 	o := r.options
 	versions, err := r.provider.Versions(ctx)
 	if err != nil {
@@ -111,6 +121,15 @@ func (r *run) create(ctx context.Context) error {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return fmt.Errorf("find run directory: %w", err)
+	}
+	if o.Resume != nil {
+		if err := sameEnvironment(o.Resume.Environment, env); err != nil {
+			return err
+		}
+		if r.writer, err = results.Resume(dir, again); err == nil {
+			r.out.Dir = o.Dir
+		}
+		return err
 	}
 	r.writer, err = results.Create(dir, results.Run{
 		ID: filepath.Base(dir), Started: time.Now(), Command: o.Command, Seed: r.plan.Seed(),

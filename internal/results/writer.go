@@ -14,15 +14,16 @@ import (
 // Writer fills a run directory. Its methods must not be called at the same
 // time. What it has returned from without an error survives a crash.
 type Writer struct {
-	dir string
-	run Run
+	dir  string
+	run  Run
+	lock *os.File // keeps others from writing; nil after Close
 }
 
 // Create makes the run directory dir, which must not exist or be empty, and
 // stores what is known before the first trial. The format version of run is
 // set here. It is a usage error if dir has something in it or two scenarios
 // have one name, and an environment error if dir cannot be written; nothing
-// is left behind then.
+// is left behind then. The caller must Close the Writer.
 func Create(dir string, run Run, env Environment) (*Writer, error) {
 	if err := checkScenarios(run.Scenarios); err != nil {
 		return nil, failure.New(failure.Usage, fmt.Errorf("make run directory %s: %w", dir, err), "")
@@ -38,9 +39,10 @@ func Create(dir string, run Run, env Environment) (*Writer, error) {
 			"name a new folder with --out DIR; runs are never overwritten")
 	}
 	if err == nil {
-		err = w.begin(env)
+		err = errors.Join(w.hold(), w.begin(env))
 	}
 	if err != nil {
+		_ = w.Close() // nothing is left that others could write to
 		undo()
 		return nil, writeError(fmt.Errorf("make run directory %s: %w", dir, err))
 	}
