@@ -172,7 +172,7 @@ func compareModes(a, b string) int {
 }
 
 func modeRank(mode string) int {
-	if i := slices.Index(scenarios.Modes(), scenarios.Mode(mode)); i >= 0 {
+	if i := slices.Index(scenarios.Modes(), scenarios.Mode(results.BaseMode(mode))); i >= 0 {
 		return i
 	}
 	return len(scenarios.Modes())
@@ -182,12 +182,12 @@ func modeRank(mode string) int {
 // in every chart. Modes that svcbench does not know follow by name.
 func (a *analysis) modeStyle(mode string) int {
 	known := len(scenarios.Modes())
-	if rank := modeRank(mode); rank < known {
+	if rank := modeRank(mode); rank < known && !results.IsAgain(mode) {
 		return rank
 	}
 	var others []string
 	for _, m := range modesOf(a.data) {
-		if modeRank(m) == known {
+		if modeRank(m) == known || results.IsAgain(m) {
 			others = append(others, m)
 		}
 	}

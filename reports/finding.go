@@ -53,6 +53,9 @@ func (a *analysis) findings(rows []Row) []Finding {
 				all = append(all, Finding{Scenario: s.Name, Point: p, Metric: c.metric, Text: text})
 			}
 		}
+		if text := s.noise(rows); text != "" {
+			all = append(all, Finding{Scenario: s.Name, Text: text})
+		}
 		if text := s.caution(); text != "" {
 			all = append(all, Finding{Scenario: s.Name, Text: text})
 		}
@@ -89,9 +92,12 @@ func (c claim) sentences(s *scenario, p results.Point, rows []Row) []string {
 		r := findRow(rows, s.Name, p, mode, c.metric)
 		switch {
 		case r == nil:
-		case len(s.modes) == 1:
+		case s.alone():
+			if results.IsAgain(mode) {
+				continue
+			}
 			texts = append(texts, at+c.single(*r))
-		case base == nil || mode == s.baseline:
+		case base == nil || mode == s.baseline, results.IsAgain(mode):
 		case r.Ratio.Known():
 			others = append(others, *r)
 		case r.Verdict == NotComparable:
@@ -185,7 +191,7 @@ func (s *scenario) caution() string {
 		}
 	}
 	switch {
-	case len(s.modes) < 2:
+	case s.alone():
 		return "Only one mode was measured, so that there is nothing to compare it with."
 	case s.cell(largest, s.baseline) == nil:
 		return fmt.Sprintf("The baseline %s has no complete trial at the largest point.", s.label(s.baseline))

@@ -157,3 +157,25 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("Cilium's agent compiles for some 10 s, but takes only %v where kube-proxy takes %v", agent, less)
 	}
 }
+
+// A control is the baseline a second time in each block, a mode of its own in results
+// and the same population.
+func TestPlanControl(t *testing.T) {
+	s := parse(t, "aa", "population: {services: 5}\nmodes: [iptables, nftables]\nbaseline: nftables\nblocks: 6\nmeasure: [coldstart, proxy]\ncontrol: true\n")
+	plan := mustPlan(t, s)
+	if len(plan.Trials) != 18 {
+		t.Fatalf("%d trials", len(plan.Trials))
+	}
+	seen := map[string]int{}
+	ids := map[string]bool{}
+	for _, trial := range plan.Trials {
+		seen[trial.Mode]++
+		ids[trial.ID] = true
+		if trial.Mode == "nftables-again" && trial.mode != scenarios.NFTables {
+			t.Errorf("the control runs %s", trial.mode)
+		}
+	}
+	if seen["iptables"] != 6 || seen["nftables"] != 6 || seen["nftables-again"] != 6 || len(ids) != 18 {
+		t.Errorf("trials %v, %d names", seen, len(ids))
+	}
+}

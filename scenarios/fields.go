@@ -155,6 +155,7 @@ func runFields() []field {
 		{path: "baseline", about: "The mode that every ratio is relative to. It must be one of the modes, if they are listed.",
 			defNote: string(DefaultBaseline) + ", or the first of modes if it is not among them", enum: names(Modes()), wrong: "is not a known mode"},
 		field{min: 1, max: MaxBlocks}.as("blocks", "Number of repetitions; in each block every mode is measured once.", DefaultBlocks),
+		field{}.as("control", "Measures the baseline a second time in each block, as an A/A control: what differs then is noise, and the report says how much.", false),
 		field{min: 1}.as("seed", "Decides the order of trials, the sampled Services and the targets of churn.", DefaultSeed),
 
 		field{enum: names(Batchings()), wrong: "is not a known kind of batching"}.

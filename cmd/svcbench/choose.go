@@ -22,6 +22,7 @@ type choosing struct {
 	points []int
 	blocks int
 	seed   uint64
+	aa     bool
 }
 
 // addChoosing gives cmd the flags that change scenarios, and completion.
@@ -32,6 +33,7 @@ func addChoosing(cmd *cobra.Command) *choosing {
 	flags.StringSliceVar(&c.modes, "modes", nil, "modes to measure, instead of the scenario's (iptables,ipvs,nftables,ebpf)")
 	flags.IntSliceVar(&c.points, "points", nil, "numbers of Services, instead of the scenario's")
 	flags.IntVar(&c.blocks, "blocks", 0, "number of repetitions, instead of the scenario's")
+	flags.BoolVar(&c.aa, "aa", false, "measure the baseline twice, to see how much is noise (A/A control)")
 	flags.Uint64Var(&c.seed, "seed", 0, "seed of everything drawn at random, instead of the scenario's")
 	completeFlag(cmd, "modes", cobra.FixedCompletions(modeNames(), cobra.ShellCompDirectiveNoFileComp))
 	for _, name := range []string{"points", "blocks", "seed"} {
@@ -83,6 +85,9 @@ func (c *choosing) overrides(cmd *cobra.Command) (scenarios.Overrides, error) {
 	}
 	if cmd.Flags().Changed("seed") {
 		o.Seed = &c.seed
+	}
+	if cmd.Flags().Changed("aa") {
+		o.Control = &c.aa
 	}
 	return o, nil
 }

@@ -252,7 +252,7 @@ func commandLine(cmd *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, shellWord(arg))
 	}
-	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "cluster", "node-image", "workers", "components", "vm"} {
+	for _, name := range []string{"all", "modes", "points", "blocks", "aa", "seed", "cluster", "node-image", "workers", "components", "vm"} {
 		flag := cmd.Flags().Lookup(name)
 		switch {
 		case !flag.Changed:
