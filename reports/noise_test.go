@@ -13,7 +13,9 @@ import (
 func TestControl(t *testing.T) {
 	data := synthetic{modes: []string{"iptables", results.Again("iptables"), "nftables"}, points: []int{100, 1000}, blocks: 10, samples: 400, small: true}.run(t)
 	s := summarize(t, data, Options{})
-	at := slices.IndexFunc(s.Findings, func(f Finding) bool { return strings.HasPrefix(f.Text, "Noise: iptables measured twice differs by up to ") })
+	at := slices.IndexFunc(s.Findings, func(f Finding) bool {
+		return strings.HasPrefix(f.Text, "Noise: iptables measured twice differs by up to ")
+	})
 	if at < 0 {
 		t.Fatalf("findings %+v", s.Findings)
 	}
