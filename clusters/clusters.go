@@ -191,6 +191,12 @@ type Forgetful interface {
 	Forget() error
 }
 
+// Owner is a cluster that knows the processes which belong to it, to svcbench and to
+// its instruments.
+type Owner interface {
+	Owns(pid int) bool
+}
+
 // Restartable is a cluster whose API server can be restarted.
 type Restartable interface {
 	// RestartAPI kills the API server, starts it again with the same objects and

@@ -126,6 +126,8 @@ func incomparable(m, base *measure) string {
 		name string
 	}{{m, "this mode"}, {base, "the baseline"}} {
 		switch {
+		case side.untrusted != "":
+			return noRatio + "a trial of " + side.name + " cannot be trusted: " + side.untrusted
 		case side.bounded(), len(side.blocks) == 0:
 			return noRatio + "the number of " + side.name + " is a lower bound in at least one block"
 		case float64(side.errors) > TolerableErrors*float64(side.errors+side.samples):

@@ -11,6 +11,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/path"
 	"svcbench/internal/results"
+	"svcbench/internal/strain"
 	"svcbench/runners/churn"
 	"svcbench/runners/population"
 	"svcbench/runners/position"
@@ -50,6 +51,10 @@ type inFlight struct {
 	cost costs
 	// From rules on.
 	classes *position.Classes
+	// strain is what else the machine did in all phases that measured; unobserved
+	// that this is not known of all.
+	strain     strain.Strain
+	unobserved bool
 	// frozen is when the proxy was frozen, from churn on, if it was.
 	frozen *results.Phase
 	// From attach-path to collect-path.
@@ -96,6 +101,7 @@ func (f *inFlight) run(ctx context.Context) error {
 			go f.watch(ctx, cancel)
 		}
 	}
+	f.judgeTrust()
 	return nil
 }
 
@@ -109,9 +115,17 @@ func (f *inFlight) enter(ctx context.Context, p phase) error {
 		runtime.GC() // now, and not in the middle: rules read back are much garbage
 	}
 	start := agent.Now()
-	err := p.run(ctx, f)
+	err := f.runPhase(ctx, p)
 	f.record.Phases = append(f.record.Phases, results.Phase{Name: p.name, Start: start, End: agent.Now()})
 	return err
+}
+
+// runPhase runs a phase, and looks at the machine around one that measures.
+func (f *inFlight) runPhase(ctx context.Context, p phase) error {
+	if !p.measuring {
+		return p.run(ctx, f)
+	}
+	return f.observed(func() error { return p.run(ctx, f) })
 }
 
 // watch ends ctx when a part of the cluster has ended by itself.

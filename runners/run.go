@@ -202,6 +202,9 @@ func (r *run) count(t *results.Trial, failed error, hint string) error {
 	if failed == nil {
 		r.out.Complete++
 		r.inARow = 0
+		if why := t.Untrusted(); why != "" {
+			r.out.Untrusted = append(r.out.Untrusted, Failure{Trial: t.ID, Because: why})
+		}
 		return nil
 	}
 	r.out.Failed++

@@ -116,6 +116,7 @@ func (s *Scenario) Default() {
 	if len(s.Measure) == 0 {
 		s.Measure = s.possible()
 	}
+	s.Validity.setDefaults()
 	setDefault(&s.Baseline, defaultBaseline(s.Modes))
 	setDefault(&s.Blocks, DefaultBlocks)
 	setDefault(&s.Seed, DefaultSeed)

@@ -47,7 +47,7 @@ var (
 
 // fields returns the table of every field, in the order of the reference.
 func fields() []field {
-	return slices.Concat(headFields(), trafficFields(), churnFields(), runFields())
+	return slices.Concat(headFields(), trafficFields(), churnFields(), runFields(), validityFields())
 }
 
 func headFields() []field {

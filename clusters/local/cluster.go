@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/vishvananda/netlink"
@@ -22,6 +23,7 @@ import (
 	"svcbench/internal/agent/verify"
 	"svcbench/internal/failure"
 	"svcbench/internal/process"
+	"svcbench/internal/strain"
 )
 
 // cluster is one local cluster.
@@ -54,6 +56,7 @@ var (
 	_ clusters.Cluster     = (*cluster)(nil)
 	_ clusters.Forgetful   = (*cluster)(nil)
 	_ clusters.Restartable = (*cluster)(nil)
+	_ clusters.Owner       = (*cluster)(nil)
 )
 
 // controlPlane are the steps to an API server that answers.
@@ -188,6 +191,9 @@ func (c *cluster) Place(at clusters.At) agent.Launcher {
 	}
 	return &place{cluster: c, at: at, ns: ns}
 }
+
+// Owns says whether this program has started a process.
+func (c *cluster) Owns(pid int) bool { return strain.Descendants(os.Getpid())(pid) }
 
 // Close removes the cluster. Nothing in it is worth a farewell: its processes
 // are killed, in an order in which none complains about another.

@@ -141,6 +141,9 @@ const (
 	ClusterDown = "cluster.down"
 )
 
+// Validity is the name under which it is missing that trials were checked.
+const Validity = "validity"
+
 // The classes of a histogram; see Histogram.Class.
 const (
 	ClassAll    = "all"

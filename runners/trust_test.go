@@ -1,0 +1,83 @@
+package runners
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"svcbench/internal/failure"
+	"svcbench/internal/results"
+	"svcbench/internal/strain"
+	"svcbench/scenarios"
+)
+
+// owning is a cluster that knows its processes.
+type owning struct{ *fakeCluster }
+
+func (owning) Owns(int) bool { return true }
+
+// A trial beside which the machine did something else says what, and can still be
+// stored; one without is trusted.
+func TestTrust(t *testing.T) {
+	s := coldOnly(t, 1)
+	calm := strain.Strain{Elapsed: 10 * time.Second, Others: 200 * time.Millisecond, Stalls: true, Worst: "sh (7)", WorstTime: 100 * time.Millisecond}
+	for what, test := range map[string]struct {
+		change func(*strain.Strain)
+		want   string
+	}{
+		"calm":    {func(*strain.Strain) {}, ""},
+		"hog":     {func(s *strain.Strain) { s.Others = 9 * time.Second }, "other programs used the time of 0.9 processors, most of all sh (7) (at most 0.1 are allowed)"},
+		"steal":   {func(s *strain.Strain) { s.Steal = time.Second }, "the hypervisor took away the time of 0.1 processors"},
+		"memory":  {func(s *strain.Strain) { s.Stall = time.Second }, "something waited for memory in 10% of the time"},
+		"no PSI":  {func(s *strain.Strain) { s.Stall, s.Stalls = time.Second, false }, ""},
+		"clock":   {func(s *strain.Strain) { s.Step = time.Second }, "the clock was set by 1s"},
+		"several": {func(s *strain.Strain) { s.Step, s.Steal = time.Second, time.Second }, "; the clock was set"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := &inFlight{trial: Trial{scenario: &s}, cluster: owning{&fakeCluster{}}, observer: silent{}, record: &results.Trial{}, strain: calm}
+			test.change(&f.strain)
+			f.judgeTrust()
+			if got := f.record.Untrusted(); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+				t.Errorf("untrusted because %q, want %q", got, test.want)
+			}
+			if len(f.record.Checks) < 3 {
+				t.Errorf("checks %+v", f.record.Checks)
+			}
+		})
+	}
+}
+
+// Where nobody knows whose a process is, others are not checked.
+func TestTrustWithoutOwner(t *testing.T) {
+	s := coldOnly(t, 1)
+	f := &inFlight{trial: Trial{scenario: &s}, cluster: &fakeCluster{}, observer: silent{}, record: &results.Trial{}, strain: strain.Strain{Elapsed: time.Second, Others: time.Second}}
+	f.judgeTrust()
+	if f.record.Untrusted() != "" || len(f.record.Checks) == 0 {
+		t.Errorf("checks %+v", f.record.Checks)
+	}
+	f.unobserved, f.record = true, &results.Trial{}
+	f.judgeTrust()
+	if len(f.record.Checks) != 0 || len(f.record.Missing) != 1 {
+		t.Errorf("checks %+v, missing %+v", f.record.Checks, f.record.Missing)
+	}
+}
+
+// A run ends with exit code 4 when a trial of it cannot be trusted.
+func TestUntrustedRun(t *testing.T) {
+	s := coldOnly(t, 2)
+	s.Validity.Memory, s.Validity.Clock = 1, scenarios.Duration(1) // the smallest step of a clock is too much
+	p := &fakeProvider{prepare: func(c *fakeCluster) { c.inNamespace() }}
+	out, data, err := measure(t.Context(), t, p, &recorder{}, s)
+	if out.Complete != 2 || len(data.Trials) != 2 {
+		t.Fatalf("outcome %+v, %v", out, err)
+	}
+	if len(out.Untrusted) == 0 {
+		t.Skip("the two clocks of this machine differ by less than a nanosecond from phase to phase")
+	}
+	if failure.CodeOf(err) != failure.Invalid || !strings.Contains(err.Error(), "cannot be trusted") {
+		t.Errorf("got %v", err)
+	}
+	if again := OutcomeOf(data, nil); len(again.Untrusted) != len(out.Untrusted) {
+		t.Errorf("read back: %+v", again)
+	}
+}

@@ -1,0 +1,46 @@
+package scenarios
+
+import "time"
+
+// Validity are the limits above which a trial cannot be trusted, because the machine
+// did other things while it was measured.
+type Validity struct {
+	// Others is the most CPU time of other programs, in processors: 0.1 is a tenth of
+	// one.
+	Others float64 `yaml:"others,omitempty" json:"others,omitempty"`
+	// Steal is the most CPU time that a hypervisor took away, in processors.
+	Steal float64 `yaml:"steal,omitempty" json:"steal,omitempty"`
+	// Memory is the largest share of the time in which something waited for memory.
+	Memory float64 `yaml:"memory,omitempty" json:"memory,omitempty"`
+	// Clock is the most by which the clock of the machine was set.
+	Clock Duration `yaml:"clock,omitempty" json:"clock,omitempty"`
+}
+
+// The limits of scenarios that say nothing else.
+const (
+	DefaultOthers = 0.10
+	DefaultSteal  = 0.05
+	DefaultMemory = 0.05
+	// DefaultClock is more than time daemons slew in a trial.
+	DefaultClock = Duration(50 * time.Millisecond)
+)
+
+func (v *Validity) setDefaults() {
+	setDefault(&v.Others, DefaultOthers)
+	setDefault(&v.Steal, DefaultSteal)
+	setDefault(&v.Memory, DefaultMemory)
+	setDefault(&v.Clock, DefaultClock)
+}
+
+func validityFields() []field {
+	processors := field{max: 1024, above: true}
+	share := field{max: 1, above: true}
+	duration := field{max: MaxDuration.Std().Seconds(), above: true}
+	return []field{
+		{path: "validity", about: "Limits above which a trial cannot be trusted, and is not compared: what the machine did beside it while something was measured."},
+		processors.as("validity.others", "CPU time of other programs, in processors. Not known in kind clusters.", DefaultOthers),
+		processors.as("validity.steal", "CPU time that a hypervisor took away, in processors.", DefaultSteal),
+		share.as("validity.memory", "Share of the time in which something waited for memory, where the kernel counts that.", DefaultMemory),
+		duration.as("validity.clock", "By how much the clock was set.", DefaultClock),
+	}
+}
