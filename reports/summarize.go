@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"svcbench/internal/results"
+	"svcbench/internal/stats"
 )
 
 // Summarize derives every number of a run. Only complete trials count; failed
@@ -79,7 +80,23 @@ func (s *scenario) rows() []Row {
 			}
 		}
 	}
+	adjust(rows)
 	return rows
+}
+
+// adjust corrects the p-values of the headline numbers of a scenario for how many they
+// are.
+func adjust(rows []Row) {
+	var family []int
+	var p []float64
+	for i, r := range rows {
+		if headline(r.Metric) && judged(r.Metric) && r.P.Known() {
+			family, p = append(family, i), append(p, float64(r.P))
+		}
+	}
+	for k, adjusted := range stats.Holm(p) {
+		rows[family[k]].Adjusted = Number(adjusted)
+	}
 }
 
 // compareMetrics orders metrics by family, then by name; percentiles are in
@@ -108,6 +125,7 @@ func (s *scenario) row(c *cell, m, base *measure) Row {
 		Estimate: Number(m.estimate.Estimate), Lo: Number(m.estimate.Lo), Hi: Number(m.estimate.Hi),
 		AtLeast: m.atLeast, N: len(m.blocks), Samples: m.samples, Censored: m.censored, Errors: m.errors,
 		Baseline: s.baseline, against: s.label(s.baseline), Ratio: unknown(), RatioLo: unknown(), RatioHi: unknown(),
+		BootLo: unknown(), BootHi: unknown(), P: unknown(), Adjusted: unknown(),
 		Warnings: append([]string{}, m.warnings...), blocks: m.blocks, bounds: m.bounds,
 	}
 	if c.mode != s.baseline {

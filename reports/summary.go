@@ -102,6 +102,14 @@ type Row struct {
 	Ratio   Number `json:"ratio"`
 	RatioLo Number `json:"ratioLo"`
 	RatioHi Number `json:"ratioHi"`
+	// BootLo and BootHi are the ends of a second interval of Ratio, by the seeded
+	// bootstrap over blocks; see stats.BootstrapRatio.
+	BootLo Number `json:"bootLo"`
+	BootHi Number `json:"bootHi"`
+	// P is that of Wilcoxon's signed-rank test of the ratios, Adjusted that after
+	// Holm over all judged headline numbers of the scenario; null for others.
+	P        Number `json:"p"`
+	Adjusted Number `json:"adjustedP"`
 	// Pairs is the number of blocks that Ratio rests on: those in which both
 	// modes have the metric.
 	Pairs    int      `json:"pairs,omitempty"`

@@ -84,6 +84,7 @@ func (r *Row) compare(m, base *measure, baseline Where) {
 		r.Warnings = append(r.Warnings, reason)
 		return
 	}
+	r.tests(ours, theirs)
 	r.Ratio, r.RatioLo, r.RatioHi, r.Pairs = Number(ratio.Estimate), Number(ratio.Lo), Number(ratio.Hi), ratio.N
 	if !judged(r.Metric) {
 		return
@@ -93,6 +94,21 @@ func (r *Row) compare(m, base *measure, baseline Where) {
 		return
 	}
 	r.Verdict = verdictOf(ratio)
+}
+
+// bootstrapSeed is fixed, so that a report is the same whenever it is drawn.
+const bootstrapSeed = 1
+
+// tests adds what stands beside the interval of a ratio.
+func (r *Row) tests(ours, theirs []float64) {
+	logs := make([]float64, len(ours))
+	for i := range ours {
+		logs[i] = math.Log(ours[i] / theirs[i])
+	}
+	r.P = Number(stats.SignedRank(logs))
+	if boot, ok := stats.BootstrapRatio(ours, theirs, bootstrapSeed); ok && boot.Method != stats.None {
+		r.BootLo, r.BootHi = Number(boot.Lo), Number(boot.Hi)
+	}
 }
 
 func fewBlocks(n int) string {

@@ -7,8 +7,8 @@ import (
 )
 
 // resamples is how many times blocks are drawn again: the ends of an interval at
-// Confidence rest on 250 of them each.
-const resamples = 10_000
+// Confidence rest on 50 of them each, which is more than blocks can tell.
+const resamples = 2000
 
 // Bootstrap returns the median of blocks with its percentile bootstrap interval: blocks
 // are drawn again with replacement, which is what was repeated, and not the samples
