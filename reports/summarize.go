@@ -29,7 +29,12 @@ func Summarize(data *results.Data, opts Options) (*Summary, error) {
 		analysis:    a,
 	}
 	for _, sc := range a.scenarios {
-		s.Rows = append(s.Rows, sc.rows()...)
+		rows := sc.rows()
+		missed, err := sc.missed(rows)
+		if err != nil {
+			return nil, err
+		}
+		s.Rows, s.Missed = append(s.Rows, rows...), append(s.Missed, missed...)
 	}
 	s.note(data)
 	s.Findings = a.findings(s.Rows)

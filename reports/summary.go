@@ -27,6 +27,8 @@ type Summary struct {
 	Findings []Finding `json:"findings"`
 	// Rows are ordered by scenario, point, metric and mode.
 	Rows []Row `json:"rows"`
+	// Missed are the objectives of scenarios that are not met.
+	Missed []Missed `json:"missed,omitempty"`
 	// Missing are the metrics that were asked for and not measured.
 	Missing []Absence `json:"missing"`
 	// Failed are the trials that did not finish; they are in no row.

@@ -42,6 +42,9 @@ func (s *Summary) alert() string {
 	if text := s.untrustedText(); text != "" {
 		parts = append(parts, text)
 	}
+	if text := s.missedText(); text != "" {
+		parts = append(parts, text)
+	}
 	if s.Trials.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %d failed.", count(s.Trials.Failed, "trial"), s.Trials.Complete+s.Trials.Failed))
 	}

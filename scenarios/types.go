@@ -51,6 +51,8 @@ type Scenario struct {
 	Baseline Mode `yaml:"baseline,omitempty" json:"baseline,omitempty"`
 	// Blocks is the number of repetitions; each block is every mode once.
 	Blocks int `yaml:"blocks,omitempty" json:"blocks,omitempty"`
+	// SLO is what numbers should be; a run that misses one ends with exit code 3.
+	SLO []Objective `yaml:"slo,omitempty" json:"slo,omitempty"`
 	// Validity are limits of what may happen beside the measurement.
 	Validity Validity `yaml:"validity,omitempty" json:"validity"`
 	// Control measures the baseline a second time in each block, as an A/A control.

@@ -37,6 +37,8 @@ func validityFields() []field {
 	share := field{max: 1, above: true}
 	duration := field{max: MaxDuration.Std().Seconds(), above: true}
 	return []field{
+		{path: "slo", about: "What numbers should be in every mode and at every point, such as connect.p99 < 2ms: by the upper end of the interval, where there is one. A run that misses one ends with exit code 3.", maxItems: MaxObjectives},
+		{path: "slo[]", pattern: objectivePattern, format: "a metric with its percentile, <, and a number with ns, us, ms, s, m, h, B, KiB, MiB, GiB or no unit"},
 		{path: "validity", about: "Limits above which a trial cannot be trusted, and is not compared: what the machine did beside it while something was measured."},
 		processors.as("validity.others", "CPU time of other programs, in processors. Not known in kind clusters.", DefaultOthers),
 		processors.as("validity.steal", "CPU time that a hypervisor took away, in processors.", DefaultSteal),

@@ -105,7 +105,14 @@ func drawRun(streams Streams, dir string) error {
 		return err
 	}
 	fmt.Fprintln(streams.Out)
-	return printPaths(streams, paths)
+	if err := printPaths(streams, paths); err != nil {
+		return err
+	}
+	summary, err := reports.Summarize(data, reports.Options{})
+	if err != nil {
+		return err
+	}
+	return summary.Met()
 }
 
 // latestRun stands for the newest run.
