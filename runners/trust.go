@@ -52,6 +52,14 @@ func (f *inFlight) judgeTrust() {
 	}
 	f.limit("steal", s.Steal.Seconds()/s.Elapsed.Seconds(), limits.Steal, "processors",
 		fmt.Sprintf("the hypervisor took away the time of %.2g processors", s.Steal.Seconds()/s.Elapsed.Seconds()))
+	if c, ok := f.cluster.(clusters.Tracking); ok {
+		if n, err := c.Dropped(); err != nil {
+			f.missing(results.Validity, err.Error())
+		} else {
+			f.limit("conntrack", float64(n), float64(limits.Conntrack), "count",
+				fmt.Sprintf("the node's table of connections refused or threw out %d", n))
+		}
+	}
 	if s.Stalls {
 		f.limit("memory", s.Stall.Seconds()/s.Elapsed.Seconds(), limits.Memory, "ratio",
 			fmt.Sprintf("something waited for memory in %.2g%% of the time", 100*s.Stall.Seconds()/s.Elapsed.Seconds()))

@@ -12,6 +12,9 @@ type Validity struct {
 	Steal float64 `yaml:"steal,omitempty" json:"steal,omitempty"`
 	// Memory is the largest share of the time in which something waited for memory.
 	Memory float64 `yaml:"memory,omitempty" json:"memory,omitempty"`
+	// Conntrack is how many connections the node's table of connections may refuse or
+	// throw out.
+	Conntrack int `yaml:"conntrack,omitempty" json:"conntrack,omitempty"`
 	// Clock is the most by which the clock of the machine was set.
 	Clock Duration `yaml:"clock,omitempty" json:"clock,omitempty"`
 }
@@ -21,6 +24,8 @@ const (
 	DefaultOthers = 0.10
 	DefaultSteal  = 0.05
 	DefaultMemory = 0.05
+	// DefaultConntrack lets pass that two connections meet at one place of the table.
+	DefaultConntrack = 10
 	// DefaultClock is more than time daemons slew in a trial.
 	DefaultClock = Duration(50 * time.Millisecond)
 )
@@ -29,6 +34,7 @@ func (v *Validity) setDefaults() {
 	setDefault(&v.Others, DefaultOthers)
 	setDefault(&v.Steal, DefaultSteal)
 	setDefault(&v.Memory, DefaultMemory)
+	setDefault(&v.Conntrack, DefaultConntrack)
 	setDefault(&v.Clock, DefaultClock)
 }
 
@@ -43,6 +49,7 @@ func validityFields() []field {
 		processors.as("validity.others", "CPU time of other programs, in processors. Not known in kind clusters.", DefaultOthers),
 		processors.as("validity.steal", "CPU time that a hypervisor took away, in processors.", DefaultSteal),
 		share.as("validity.memory", "Share of the time in which something waited for memory, where the kernel counts that.", DefaultMemory),
+		field{min: 1, max: 1 << 30}.as("validity.conntrack", "Connections that the node's table of connections may refuse or throw out. Not known in kind clusters.", DefaultConntrack),
 		duration.as("validity.clock", "By how much the clock was set.", DefaultClock),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/prometheus/procfs"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
@@ -57,6 +58,7 @@ var (
 	_ clusters.Forgetful   = (*cluster)(nil)
 	_ clusters.Restartable = (*cluster)(nil)
 	_ clusters.Owner       = (*cluster)(nil)
+	_ clusters.Tracking    = (*cluster)(nil)
 )
 
 // controlPlane are the steps to an API server that answers.
@@ -190,6 +192,26 @@ func (c *cluster) Place(at clusters.At) agent.Launcher {
 		ns = c.network.backend
 	}
 	return &place{cluster: c, at: at, ns: ns}
+}
+
+// Dropped adds up what the node's connection tracking says of each processor.
+func (c *cluster) Dropped() (n uint64, err error) {
+	err = c.network.node.Do(func() error {
+		// Not /proc itself, which is that of the process and not of this thread.
+		fs, err := procfs.NewFS("/proc/thread-self")
+		if err != nil {
+			return err
+		}
+		processors, err := fs.ConntrackStat()
+		for _, p := range processors {
+			n += p.Drop + p.EarlyDrop + p.InsertFailed
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the counters of connection tracking: %w", err)
+	}
+	return n, nil
 }
 
 // Owns says whether this program has started a process.

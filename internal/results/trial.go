@@ -98,12 +98,12 @@ type Trial struct {
 
 // Check is a condition of trust in a trial.
 type Check struct {
-	// Name is "others", "steal", "memory" or "clock".
+	// Name is "others", "steal", "conntrack", "memory" or "clock".
 	Name string `json:"name"`
 	// Value is what was found, Limit the most that is allowed.
 	Value float64 `json:"value"`
 	Limit float64 `json:"limit"`
-	// Unit is "processors", "ratio" or "s".
+	// Unit is "processors", "count", "ratio" or "s".
 	Unit string `json:"unit"`
 	// Because says what is wrong; empty if the check has passed.
 	Because string `json:"because,omitempty"`
