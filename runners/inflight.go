@@ -55,6 +55,8 @@ type inFlight struct {
 	// that this is not known of all.
 	strain     strain.Strain
 	unobserved bool
+	// drift is that of the connections, from connect on; see driftOf.
+	drift float64
 	// frozen is when the proxy was frozen, from churn on, if it was.
 	frozen *results.Phase
 	// From attach-path to collect-path.

@@ -64,6 +64,9 @@ func (f *inFlight) judgeTrust() {
 		f.limit("memory", s.Stall.Seconds()/s.Elapsed.Seconds(), limits.Memory, "ratio",
 			fmt.Sprintf("something waited for memory in %.2g%% of the time", 100*s.Stall.Seconds()/s.Elapsed.Seconds()))
 	}
+	if connects(f) {
+		f.limit("drift", f.drift, limits.Drift, "ratio", fmt.Sprintf("connections in one half of the time were slower than in the other by %.0f%%", 100*f.drift))
+	}
 	f.limit("clock", s.Step.Seconds(), limits.Clock.Std().Seconds(), "s", fmt.Sprintf("the clock was set by %v", s.Step))
 }
 

@@ -81,3 +81,32 @@ func TestUntrustedRun(t *testing.T) {
 		t.Errorf("read back: %+v", again)
 	}
 }
+
+func TestDrift(t *testing.T) {
+	bins := func(p50 ...int64) []results.Bin {
+		var all []results.Bin
+		for _, v := range p50 {
+			b := results.Bin{P50: v}
+			if v > 0 {
+				b.Count = 10
+			}
+			all = append(all, b)
+		}
+		return all
+	}
+	for _, test := range []struct {
+		bins []results.Bin
+		want float64
+	}{
+		{bins(100, 100, 100, 100), 0},
+		{bins(100, 100, 200, 200), 1},
+		{bins(200, 200, 100, 100), 1},
+		{bins(100, 900, 100, 100, 100, 100), 0}, // one part alone
+		{bins(0, 100, 0, 150), 0.5},
+		{bins(0, 0, 100, 100), 0}, {bins(100), 0}, {nil, 0},
+	} {
+		if got := driftOf(test.bins); got != test.want {
+			t.Errorf("drift of %v is %v, want %v", test.bins, got, test.want)
+		}
+	}
+}

@@ -15,6 +15,9 @@ type Validity struct {
 	// Conntrack is how many connections the node's table of connections may refuse or
 	// throw out.
 	Conntrack int `yaml:"conntrack,omitempty" json:"conntrack,omitempty"`
+	// Drift is the share by which connections in one half of the measurement may be
+	// slower than in the other.
+	Drift float64 `yaml:"drift,omitempty" json:"drift,omitempty"`
 	// Clock is the most by which the clock of the machine was set.
 	Clock Duration `yaml:"clock,omitempty" json:"clock,omitempty"`
 }
@@ -26,6 +29,8 @@ const (
 	DefaultMemory = 0.05
 	// DefaultConntrack lets pass that two connections meet at one place of the table.
 	DefaultConntrack = 10
+	// DefaultDrift is what happens when a machine changes its speed, and not by chance.
+	DefaultDrift = 0.5
 	// DefaultClock is more than time daemons slew in a trial.
 	DefaultClock = Duration(50 * time.Millisecond)
 )
@@ -35,6 +40,7 @@ func (v *Validity) setDefaults() {
 	setDefault(&v.Steal, DefaultSteal)
 	setDefault(&v.Memory, DefaultMemory)
 	setDefault(&v.Conntrack, DefaultConntrack)
+	setDefault(&v.Drift, DefaultDrift)
 	setDefault(&v.Clock, DefaultClock)
 }
 
@@ -50,6 +56,7 @@ func validityFields() []field {
 		processors.as("validity.steal", "CPU time that a hypervisor took away, in processors.", DefaultSteal),
 		share.as("validity.memory", "Share of the time in which something waited for memory, where the kernel counts that.", DefaultMemory),
 		field{min: 1, max: 1 << 30}.as("validity.conntrack", "Connections that the node's table of connections may refuse or throw out. Not known in kind clusters.", DefaultConntrack),
+		field{max: 1000, above: true}.as("validity.drift", "Share by which connections in one half of the measurement may be slower than in the other (medians).", DefaultDrift),
 		duration.as("validity.clock", "By how much the clock was set.", DefaultClock),
 	}
 }
