@@ -102,3 +102,26 @@ func contents(t *testing.T, dir string, trials []*results.Trial) []string {
 	}
 	return all
 }
+
+// A run ends when somebody says that it has enough blocks, and its plan ends there too.
+func TestEnough(t *testing.T) {
+	plan := mustPlan(t, parse(t, "cold", "population: {services: 5}\nmodes: [iptables, nftables]\nblocks: 9\nmeasure: [coldstart, proxy]\n"))
+	dir := filepath.Join(t.TempDir(), "run")
+	p := &fakeProvider{t: t, prepare: func(c *fakeCluster) { c.inNamespace() }}
+	var asked []int
+	out, err := Run(t.Context(), p, plan, Options{Dir: dir, Enough: func(scenario string, blocks int) (bool, error) {
+		data, err := results.Open(dir)
+		if err != nil || len(data.Trials) != 2*blocks || scenario != "cold" {
+			t.Errorf("asked after %d blocks of %s, with %d trials, %v", blocks, scenario, len(data.Trials), err)
+		}
+		asked = append(asked, blocks)
+		return blocks == 3, nil
+	}})
+	if err != nil || out.Planned != 6 || out.Complete != 6 || !slices.Equal(asked, []int{1, 2, 3}) {
+		t.Errorf("outcome %+v, %v, asked after %v", out, err, asked)
+	}
+	data, err := results.Open(dir)
+	if err != nil || len(data.Trials) != 6 || len(data.Run.Plan) != 6 || data.Run.Scenarios[0].Blocks != 3 {
+		t.Errorf("%d trials of a plan of %d, %v", len(data.Trials), len(data.Run.Plan), err)
+	}
+}

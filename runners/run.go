@@ -46,6 +46,9 @@ type Options struct {
 	// measured from their beginning, because trials of a block are compared in
 	// pairs.
 	Resume *results.Data
+	// Enough is asked before each further block of a scenario whether the run in Dir
+	// needs no more of them; nil means that all planned blocks are measured.
+	Enough func(scenario string, blocks int) (bool, error)
 	// Populations is a folder with what Export has left there; empty means
 	// that populations are written when they are needed.
 	Populations string
@@ -154,9 +157,16 @@ func merged(a, b map[string]string) map[string]string {
 // measure runs the trials and returns why it stopped before the last.
 func (r *run) measure(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.kept.release("")) }()
+	enough := map[string]bool{}
 	for n, t := range r.trials {
 		if ctx.Err() != nil {
 			return interrupted(ctx)
+		}
+		if err := r.ask(n, enough); err != nil {
+			return err
+		}
+		if enough[t.Scenario] {
+			continue
 		}
 		if err := r.kept.release(t.Scenario); err != nil {
 			return err
@@ -166,6 +176,32 @@ func (r *run) measure(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// ask finds out, before trial n, whether its scenario has enough blocks. What is left
+// of it is then no part of the plan any more.
+func (r *run) ask(n int, enough map[string]bool) error {
+	t := r.trials[n]
+	if r.options.Enough == nil || enough[t.Scenario] || n == 0 {
+		return nil
+	}
+	if before := r.trials[n-1]; before.Scenario != t.Scenario || before.Block == t.Block {
+		return nil
+	}
+	yes, err := r.options.Enough(t.Scenario, t.Block-1)
+	if err != nil || !yes {
+		return err
+	}
+	enough[t.Scenario] = true
+	var skip []string
+	for _, later := range r.trials[n:] {
+		if later.Scenario == t.Scenario {
+			skip = append(skip, later.ID)
+		}
+	}
+	r.out.Planned -= len(skip)
+	r.writer.Skip(t.Scenario, t.Block-1, skip)
 	return nil
 }
 

@@ -25,7 +25,7 @@ type resumed struct {
 // unresumable are flags that decide what is measured, which a run that is resumed
 // has decided already.
 func unresumable() []string {
-	return []string{"all", "modes", "points", "blocks", "aa", "seed", "vm", "in-vm"}
+	return []string{"all", "modes", "points", "blocks", "budget", "aa", "seed", "vm", "in-vm"}
 }
 
 // openResumed opens the run that is to be resumed.

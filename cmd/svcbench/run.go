@@ -35,6 +35,7 @@ type running struct {
 	nodeImage string // of kind clusters
 	workers   int    // of kind clusters
 	resume    string // the run to go on with
+	budget    time.Duration
 	vm        string // the machine to run in
 	told      string // what a run inside one is told
 }
@@ -64,6 +65,7 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 	cmd.Flags().IntVar(&r.workers, "workers", 1, "worker nodes of a kind cluster")
 	addUse(cmd, &r.programs, "components")
 	addVM(cmd, &r.vm, &r.told)
+	cmd.Flags().DurationVar(&r.budget, "budget", 0, "begin no further block of a scenario after this time")
 	cmd.Flags().StringVar(&r.resume, "resume", "", "run that ended early, to measure the blocks that it lacks")
 	completeFlag(cmd, "resume", completeRuns(r.out))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -96,6 +98,9 @@ func (r *running) fitting(cmd *cobra.Command) error {
 	kinds := r.provider.value == kind.Name
 	if kinds && cmd.Flags().Changed("vm") {
 		return failure.New(failure.Usage, errors.New("--cluster kind and --vm exclude each other: there are no containers in the machine"), "leave out one of the two")
+	}
+	if cmd.Flags().Changed("vm") && (r.choose.blocks.auto || r.budget > 0) {
+		return failure.New(failure.Usage, errors.New("--blocks auto and --budget are not for virtual machines, which measure blocks side by side"), "name a number of blocks")
 	}
 	for _, name := range []string{"workers", "node-image"} {
 		if cmd.Flags().Changed(name) && !kinds {
@@ -195,7 +200,9 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(p.plan.Trials), "trial"), progress.Rough(p.plan.Estimate()), dir))
 	watcher := newWatcher(ctx, display, 1)
 	watcher.expect(p.plan.Results())
-	return runners.Run(ctx, p.provider, p.plan, runners.Options{Dir: dir, Command: command, Environment: env, Observer: watcher.lane()})
+	return runners.Run(ctx, p.provider, p.plan, runners.Options{
+		Dir: dir, Command: command, Environment: env, Observer: watcher.lane(), Enough: r.choose.blocks.enough(dir, r.budget, display.Line),
+	})
 }
 
 // makers returns the provider and which modes it can run. That of local clusters
@@ -252,7 +259,7 @@ func commandLine(cmd *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, shellWord(arg))
 	}
-	for _, name := range []string{"all", "modes", "points", "blocks", "aa", "seed", "cluster", "node-image", "workers", "components", "vm"} {
+	for _, name := range []string{"all", "modes", "points", "blocks", "budget", "aa", "seed", "cluster", "node-image", "workers", "components", "vm"} {
 		flag := cmd.Flags().Lookup(name)
 		switch {
 		case !flag.Changed:

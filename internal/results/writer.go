@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"svcbench/internal/failure"
@@ -207,6 +208,17 @@ func (w *Writer) Discard(id string) error {
 		return writeError(fmt.Errorf("discard trial %s: %w", id, err))
 	}
 	return nil
+}
+
+// Skip takes trials out of the plan, because a scenario has enough with so many
+// blocks. It is stored by Finish.
+func (w *Writer) Skip(scenario string, blocks int, ids []string) {
+	w.run.Plan = slices.DeleteFunc(w.run.Plan, func(t PlannedTrial) bool { return slices.Contains(ids, t.ID) })
+	for i := range w.run.Scenarios {
+		if w.run.Scenarios[i].Name == scenario {
+			w.run.Scenarios[i].Blocks = blocks
+		}
+	}
 }
 
 // Finish records when and, if it was before the end of the plan, why the run
