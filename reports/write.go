@@ -16,14 +16,19 @@ const (
 	MarkdownFile = "report.md"
 )
 
-// Write draws the reports of a run into dir and returns the paths of those for people;
-// beside them are the files for other programs. Each replaces an earlier one as a
-// whole or not at all.
+// Write draws the reports of a run into dir; see Summary.Write.
 func Write(dir string, data *results.Data, opts Options) ([]string, error) {
 	s, err := Summarize(data, opts)
 	if err != nil {
 		return nil, err
 	}
+	return s.Write(dir)
+}
+
+// Write draws the reports into dir and returns the paths of those for people; beside
+// them are the files for other programs. Each replaces an earlier one as a whole or not
+// at all.
+func (s *Summary) Write(dir string) ([]string, error) {
 	var paths []string
 	for _, report := range []struct {
 		name   string
