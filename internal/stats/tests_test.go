@@ -57,6 +57,43 @@ func TestRankSumAgainstR(t *testing.T) {
 	}
 }
 
+// Values of SciPy 1.10.1: wilcoxon(d, mode="exact") and mannwhitneyu(a, b,
+// method="exact") of random numbers.
+func TestAgainstSciPy(t *testing.T) {
+	for _, test := range []struct {
+		differences []float64
+		want        float64
+	}{
+		{[]float64{0.605, -0.74, 1.05, 1.241, -1.651, -1.002}, 1},
+		{[]float64{0.428, -0.016, 0.283, -0.553, 1.179, 1.078, 0.366, 1.427, 0.768, -0.559}, 0.130859375},
+		{[]float64{0.669, -0.659, 1.178, 0.25, 0.115, -0.381, 1.523, 0.145, -0.128, -0.052, 0.832, 0.665, 0.713, 0.731, 2.442}, 0.012451171875},
+		{[]float64{-0.106, -0.212, -0.514, 0.916, 1.429, 0.186, -0.54, -0.524, 0.951, 1.043, 0.843, -0.366, 0.532, 0.417, 0.519, 1.171, 0.524, 0.979, 0.368, 0.589}, 0.00943565368652},
+	} {
+		if got := SignedRank(test.differences); !within(got, test.want, 1e-11) {
+			t.Errorf("SignedRank(%v) = %v, want %v", test.differences, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		a, b []float64
+		want float64
+	}{
+		{[]float64{1.131, -0.957, 0.18, 0.03}, []float64{-0.639, -0.275, 1.495, -0.866}, 0.885714285714},
+		{[]float64{1.468, -1.183, 0.165, 0.663, 1.086, 1.211}, []float64{0.793, -0.349, -0.462, 0.858, -0.191}, 0.329004329004},
+		{
+			[]float64{-0.776, -0.633, -0.419, 0.997, 0.642, 1.19, 0.073, 0.659, 1.126, 0.191},
+			[]float64{0.457, -0.662, -0.363, -0.382, -1.196, 0.487, -0.469, 0.012, 0.481, 0.447}, 0.190315876074,
+		},
+		{
+			[]float64{1.165, 0.402, 0.077, 0.42, -1.187, -0.947, -0.823, -0.497, 0.9, -0.405, 0.122, 1.799},
+			[]float64{-0.356, 0.738, -0.934, -0.205, -0.95, -0.339, 0.84, -1.727, 0.434}, 0.553791719117,
+		},
+	} {
+		if got, err := RankSum(test.a, test.b); err != nil || !within(got, test.want, 1e-11) {
+			t.Errorf("RankSum(%v, %v) = %v, %v, want %v", test.a, test.b, got, err, test.want)
+		}
+	}
+}
+
 func TestCliffsDelta(t *testing.T) {
 	for _, test := range []struct {
 		a, b []float64
@@ -89,7 +126,7 @@ func TestHolmAgainstR(t *testing.T) {
 	}
 }
 
-// Values of R's binom.confint and of prop.test(correct = FALSE).
+// Values of SciPy 1.10.1: binomtest(k, n).proportion_ci(method="wilson").
 func TestProportion(t *testing.T) {
 	for _, test := range []struct {
 		k, n          int64
@@ -98,7 +135,8 @@ func TestProportion(t *testing.T) {
 		{0, 10, 0, 0, 0.2775328},
 		{5, 10, 0.5, 0.2365931, 0.7634069},
 		{10, 10, 1, 0.7224672, 1},
-		{1, 1000, 0.001, 0.0001765, 0.0056426},
+		{1, 1000, 0.001, 0.000176546, 0.005642559},
+		{3, 250, 0.012, 0.004089320, 0.034680780},
 	} {
 		i := Proportion(test.k, test.n)
 		if i.Estimate != test.share || !within(i.Lo, test.lo, 1e-6) || !within(i.Hi, test.hi, 1e-6) {
