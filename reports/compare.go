@@ -24,10 +24,21 @@ type Comparison struct {
 	Settings    []results.Difference `json:"settings"`
 	// Rows are ordered as those of a Summary.
 	Rows []Compared `json:"rows"`
+	// Blocks is how many blocks of each run it takes until a headline number can have
+	// a verdict among so many.
+	Blocks int `json:"blocksForVerdicts"`
 	// OnlyOld and OnlyNew are the modes at points of scenarios that the other run
 	// does not have.
 	OnlyOld []Where `json:"onlyOld"`
 	OnlyNew []Where `json:"onlyNew"`
+	// Lost are headline numbers that the new run does not have of them.
+	Lost []Lost `json:"lost"`
+}
+
+// Lost is a number that only the old run has.
+type Lost struct {
+	Where
+	Metric string `json:"metric"`
 }
 
 // Compared is one number of both runs.
@@ -73,7 +84,7 @@ func Compare(old, fresh *results.Data, across bool) (*Comparison, error) {
 	}
 	c := &Comparison{
 		Old: old.Run.ID, New: fresh.Run.ID, Environment: differences(old, fresh),
-		Settings: []results.Difference{}, Rows: []Compared{}, OnlyOld: []Where{}, OnlyNew: []Where{},
+		Settings: []results.Difference{}, Rows: []Compared{}, OnlyOld: []Where{}, OnlyNew: []Where{}, Lost: []Lost{},
 	}
 	var other []results.Difference
 	for _, s := range after.scenarios {
@@ -161,6 +172,11 @@ func (c *Comparison) cell(w Where, before, after map[string]*measure) {
 		row.fill(values(was), values(is), incomparable(is, was))
 		c.Rows = append(c.Rows, row)
 	}
+	for _, metric := range slices.SortedFunc(maps.Keys(before), compareMetrics) {
+		if after[metric] == nil && headline(metric) && judged(metric) {
+			c.Lost = append(c.Lost, Lost{w, metric})
+		}
+	}
 }
 
 // values are those of the blocks of a measure, in their order.
@@ -195,7 +211,9 @@ func (r *Compared) fill(before, after []float64, reason string) {
 		return
 	}
 	if ratio.Method == stats.None {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d and %d blocks: an estimate, no verdict; that takes at least %d and %d", r.NOld, r.NNew, leastRanks, leastRanks))
+		if !headline(r.Metric) {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%d and %d blocks: an estimate, no verdict; that takes at least %d and %d", r.NOld, r.NNew, leastRanks, leastRanks))
+		}
 		return
 	}
 	r.Verdict = verdictOf(ratio)
@@ -207,13 +225,19 @@ func (c *Comparison) judge() {
 	var family []int
 	var p []float64
 	for i, r := range c.Rows {
-		if headline(r.Metric) && judged(r.Metric) && r.P.Known() && r.RatioLo.Known() {
+		if headline(r.Metric) && judged(r.Metric) && r.P.Known() {
 			family, p = append(family, i), append(p, float64(r.P))
 		}
 	}
+	c.Blocks = blocksFor(len(p))
 	for k, adjusted := range stats.Holm(p) {
 		r := &c.Rows[family[k]]
 		r.Adjusted = Number(adjusted)
+		if min(r.NOld, r.NNew) < c.Blocks {
+			r.Verdict = ""
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%d and %d blocks are too few for a verdict among %s: that takes %d and %d", r.NOld, r.NNew, count(len(p), "number"), c.Blocks, c.Blocks))
+			continue
+		}
 		if shown := r.Verdict == Better || r.Verdict == Worse || r.Verdict == Slight; shown && adjusted > 1-stats.Confidence {
 			r.Verdict = NoDifference
 			r.Warnings = append(r.Warnings, fmt.Sprintf("among %s one differs so much by chance (p = %.2g, adjusted %.2g)", count(len(p), "number"), float64(r.P), adjusted))
@@ -221,13 +245,52 @@ func (c *Comparison) judge() {
 	}
 }
 
-// Beyond returns the rows that are worse or better, by more than a share.
+// blocksFor is how many blocks of each run it takes until a number can differ by more
+// than chance among so many: until the least probable order of ranks is improbable
+// enough for all of them together.
+func blocksFor(numbers int) int {
+	for n := leastRanks; ; n++ {
+		choices := 1.0 // of n among 2n
+		for i := 1; i <= n; i++ {
+			choices *= float64(n+i) / float64(i)
+		}
+		if float64(numbers)*2/choices <= 1-stats.Confidence {
+			return n
+		}
+	}
+}
+
+// Beyond returns the headline numbers that are worse or better by more than a share:
+// not by chance, and whether or not that much would matter elsewhere.
 func (c *Comparison) Beyond(v Verdict, share float64) []Compared {
 	var all []Compared
 	for _, r := range c.Rows {
-		if r.Verdict == v && headline(r.Metric) && math.Abs(math.Log(float64(r.Ratio))) > math.Log1p(share) {
+		shown := r.Verdict != "" && r.Adjusted.Known() && r.Adjusted <= 1-stats.Confidence && (r.RatioLo > 1 || r.RatioHi < 1)
+		if shown && (r.Ratio > 1) == (v == Worse) && math.Abs(math.Log(float64(r.Ratio))) > math.Log1p(share) {
 			all = append(all, r)
 		}
 	}
 	return all
+}
+
+// Unjudged says what of the old run could not be judged in the new one: the first
+// such number, and how many there are.
+func (c *Comparison) Unjudged() (first string, n int) {
+	add := func(text string) {
+		if n++; n == 1 {
+			first = text
+		}
+	}
+	for _, r := range c.Rows {
+		if headline(r.Metric) && judged(r.Metric) && (r.Verdict == "" || r.Verdict == NotComparable) {
+			add(fmt.Sprintf("%s with %s at %s: %s", r.Metric, r.label(), pointName(r.Point), cmp.Or(strings.Join(r.Warnings, "; "), "no verdict")))
+		}
+	}
+	for _, l := range c.Lost {
+		add(fmt.Sprintf("%s with %s at %s is in the old run alone", l.Metric, l.label(), pointName(l.Point)))
+	}
+	for _, w := range c.OnlyOld {
+		add(fmt.Sprintf("%s at %s is in the old run alone", w.label(), pointName(w.Point)))
+	}
+	return first, n
 }

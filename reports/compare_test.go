@@ -80,7 +80,7 @@ func TestCompareFewBlocks(t *testing.T) {
 		}
 	}
 	var b strings.Builder
-	if err := c.WriteText(&b); err != nil || !strings.Contains(b.String(), "without a verdict, for want of blocks") {
+	if err := c.WriteText(&b); err != nil || !strings.Contains(b.String(), "9 without a verdict, which takes 6 blocks of each run") {
 		t.Errorf("%v:\n%s", err, b.String())
 	}
 }

@@ -73,7 +73,7 @@ func (c *Comparison) verdictText() string {
 		}
 	}
 	if n := counts[""]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d without a verdict, for want of blocks", n))
+		parts = append(parts, fmt.Sprintf("%d without a verdict, which takes %s of each run", n, count(c.Blocks, "block")))
 	}
 	if len(parts) == 0 {
 		return ""

@@ -22,25 +22,38 @@ func (s *Summary) Precision(scenario string) (share float64, metric string) {
 		}
 		found := false
 		share = 0
-		for _, r := range s.Rows {
-			if r.Scenario != scenario || r.Metric != c.metric || results.IsAgain(r.Mode) {
-				continue
+		for _, p := range sc.points {
+			for _, mode := range sc.modes {
+				if results.IsAgain(mode) || !sc.alone() && mode == sc.baseline {
+					continue
+				}
+				r := findRow(s.Rows, scenario, p, mode, c.metric)
+				if r != nil && r.unlike(sc.where(p, sc.baseline)) != "" {
+					continue // it has no ratio by its nature
+				}
+				width := math.Inf(1)
+				if r != nil {
+					found = true
+					width = r.width(sc.alone())
+				}
+				share = max(share, width)
 			}
-			lo, hi := r.RatioLo, r.RatioHi
-			if sc.alone() {
-				lo, hi = r.Lo, r.Hi
-			} else if r.Mode == sc.baseline || r.Verdict == NotComparable {
-				continue
-			}
-			found = true
-			if !lo.Known() || !hi.Known() || lo <= 0 {
-				return math.Inf(1), c.metric
-			}
-			share = max(share, math.Sqrt(float64(hi/lo))-1)
 		}
 		if found {
 			return share, c.metric
 		}
 	}
 	return math.Inf(1), ""
+}
+
+// width is half that of the row's interval, or of its ratio's, as a share.
+func (r *Row) width(alone bool) float64 {
+	lo, hi := r.RatioLo, r.RatioHi
+	if alone {
+		lo, hi = r.Lo, r.Hi
+	}
+	if !lo.Known() || !hi.Known() || lo <= 0 {
+		return math.Inf(1)
+	}
+	return math.Sqrt(float64(hi/lo)) - 1
 }

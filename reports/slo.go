@@ -13,8 +13,8 @@ import (
 type Missed struct {
 	Where
 	Objective string `json:"objective"`
-	// Found is the number that is not below the limit, with its unit; empty if there is
-	// no such number.
+	// Found is the number that is not below the limit, with its unit, or why it shows
+	// nothing; empty if there is no such number.
 	Found string `json:"found,omitempty"`
 }
 
@@ -35,13 +35,36 @@ func (s *scenario) missed(rows []Row) ([]Missed, error) {
 				r := findRow(rows, s.Name, p, mode, o.Metric())
 				if r == nil {
 					all = append(all, Missed{Where: s.where(p, mode), Objective: string(o)})
-				} else if worst := r.worst(); r.AtLeast || float64(worst) >= limit {
-					all = append(all, Missed{Where: s.where(p, mode), Objective: string(o), Found: format(worst, r.Unit)})
+				} else if found := r.misses(limit); found != "" {
+					all = append(all, Missed{Where: s.where(p, mode), Objective: string(o), Found: found})
 				}
 			}
 		}
 	}
 	return all, nil
+}
+
+// misses says what is wrong with a row that should be below a limit; "" if it is. What
+// rests on failures, on lower bounds or on a trial that cannot be trusted shows nothing.
+func (r Row) misses(limit float64) string {
+	bounded := r.AtLeast
+	for _, b := range r.bounds {
+		bounded = bounded || b
+	}
+	worst := r.worst()
+	switch {
+	case !worst.Known():
+		return "all attempts timed out"
+	case bounded:
+		return "more than " + format(r.Estimate, r.Unit) + ", as far as can be said: some timed out"
+	case r.untrusted != "":
+		return "a trial cannot be trusted: " + r.untrusted
+	case float64(r.Errors) > TolerableErrors*float64(r.Errors+r.Samples):
+		return fmt.Sprintf("%s of %s failed", thousands(r.Errors), thousands(r.Errors+r.Samples))
+	case float64(worst) >= limit:
+		return format(worst, r.Unit)
+	}
+	return ""
 }
 
 // worst is the upper end of the interval of a row, or its estimate.

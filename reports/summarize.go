@@ -131,7 +131,7 @@ func (s *scenario) row(c *cell, m, base *measure) Row {
 		AtLeast: m.atLeast, N: len(m.blocks), Samples: m.samples, Censored: m.censored, Errors: m.errors,
 		Baseline: s.baseline, against: s.label(s.baseline), Ratio: unknown(), RatioLo: unknown(), RatioHi: unknown(),
 		BootLo: unknown(), BootHi: unknown(), P: unknown(), Adjusted: unknown(),
-		Warnings: append([]string{}, m.warnings...), blocks: m.blocks, bounds: m.bounds,
+		Warnings: append([]string{}, m.warnings...), blocks: m.blocks, bounds: m.bounds, untrusted: m.untrusted,
 	}
 	if c.mode != s.baseline {
 		r.compare(m, base, s.where(c.point, s.baseline))

@@ -124,6 +124,8 @@ type Row struct {
 	// lower bounds.
 	blocks map[int]float64
 	bounds map[int]bool
+	// untrusted says why a trial that the row rests on cannot be trusted.
+	untrusted string
 }
 
 // label is how people read the row's mode.

@@ -22,13 +22,13 @@ func (p *Plan) left(o Options) (trials []Trial, again []string, err error) {
 		return nil, nil, failure.New(failure.Usage, fmt.Errorf("resume run %s: %w", o.Resume.Run.ID, err),
 			"begin a new run: what this machine can run has changed, or svcbench has")
 	}
-	has := map[string]bool{}
+	has, complete := map[string]bool{}, map[string]bool{}
 	for _, t := range o.Resume.Trials {
-		has[t.ID] = true
+		has[t.ID], complete[t.ID] = true, t.Status == results.Complete
 	}
 	unfinished := map[Part]bool{}
 	for _, t := range trials {
-		if !has[t.ID] {
+		if !complete[t.ID] { // what has failed may not fail again
 			unfinished[partOf(t.PlannedTrial)] = true
 		}
 	}
@@ -61,6 +61,11 @@ func (p *Plan) same(of []results.PlannedTrial) error {
 // different machines must not be in one.
 func sameEnvironment(was, is results.Environment) error {
 	differ := was.Differences(is)
+	for _, d := range []results.Difference{{What: "svcbench", Old: was.Svcbench, New: is.Svcbench}, {What: "source of svcbench", Old: was.GitCommit, New: is.GitCommit}} {
+		if d.Old != d.New {
+			differ = append(differ, d)
+		}
+	}
 	if len(differ) == 0 {
 		return nil
 	}

@@ -46,7 +46,7 @@ func TestResume(t *testing.T) {
 		t.Errorf("resuming elsewhere: %v", err)
 	}
 	out, err := Run(t.Context(), p, plan, Options{Dir: dir, Environment: env, Resume: before})
-	if err != nil || out.Planned != 4 || out.Complete != 4 {
+	if err != nil || out.Planned != 8 || out.Complete != 8 {
 		t.Fatalf("outcome %+v, %v", out, err)
 	}
 	after, err := results.Open(dir)

@@ -89,6 +89,13 @@ func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options)
 		reason = r.out.Stopped.Error()
 	}
 	finished := r.writer.Finish(time.Now(), reason)
+	if o.Resume != nil { // what was measured before counts too
+		if data, err := results.Open(r.writer.Dir()); err == nil {
+			r.out = OutcomeOf(data, r.out.Stopped)
+		} else {
+			finished = errors.Join(finished, err)
+		}
+	}
 	return r.out, errors.Join(r.out.Err(), finished)
 }
 
@@ -129,7 +136,7 @@ func (r *run) create(ctx context.Context, again []string) error {
 		if err := sameEnvironment(o.Resume.Environment, env); err != nil {
 			return err
 		}
-		if r.writer, err = results.Resume(dir, again); err == nil {
+		if r.writer, err = results.Resume(o.Resume, again); err == nil {
 			r.out.Dir = o.Dir
 		}
 		return err

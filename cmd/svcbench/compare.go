@@ -86,7 +86,7 @@ func (t *thresholds) Set(text string) error {
 	name, share, _ := strings.Cut(text, ":")
 	verdict := reports.Verdict(name)
 	percent, err := strconv.ParseFloat(strings.TrimSuffix(share, "%"), 64)
-	if verdict != reports.Worse && verdict != reports.Better || !strings.HasSuffix(share, "%") || err != nil || percent < 0 {
+	if verdict != reports.Worse && verdict != reports.Better || !strings.HasSuffix(share, "%") || err != nil || !(percent >= 0 && percent < 1e6) {
 		return fmt.Errorf("must be worse or better and a share, such as worse:5%%")
 	}
 	*t = append(*t, threshold{verdict, percent / 100})
@@ -107,6 +107,10 @@ func (t thresholds) check(c *reports.Comparison) error {
 			text += fmt.Sprintf(", and so are %d others", n)
 		}
 		return failure.New(failure.Regression, fmt.Errorf("%s", text), "")
+	}
+	// What nobody could judge has not passed.
+	if first, n := c.Unjudged(); len(t) > 0 && n > 0 {
+		return failure.New(failure.Invalid, fmt.Errorf("%s could not be judged: %s", counted(n, "number"), first), "more blocks carry verdicts (--blocks)")
 	}
 	return nil
 }

@@ -15,21 +15,24 @@ import (
 // errBusy is why a run cannot be written to.
 var errBusy = errors.New("another svcbench is writing to it")
 
-// Resume goes on with the run in dir, of which drop are the trials that are to be
+// Resume goes on with a run as it was read, of which drop are the trials that are to be
 // measured again. What a killed program left of trials under way is removed; all other
 // trials stay as they are. It is a usage error if another program is writing to the
-// run.
-func Resume(dir string, drop []string) (*Writer, error) {
-	d := &Data{Dir: dir}
-	if err := d.readRun(); err != nil {
-		return nil, err
-	}
-	w := &Writer{dir: dir, run: d.Run}
+// run, or has done so since it was read.
+func Resume(read *Data, drop []string) (*Writer, error) {
+	dir := read.Dir
+	w := &Writer{dir: dir, run: read.Run}
 	if err := w.hold(); err != nil {
 		if errors.Is(err, errBusy) {
 			return nil, failure.New(failure.Usage, fmt.Errorf("resume run %s: %w", dir, err), "wait for its end, or stop it with Ctrl-C")
 		}
 		return nil, writeError(fmt.Errorf("resume run %s: %w", dir, err))
+	}
+	if now, err := Open(dir); err != nil || len(now.Trials) != len(read.Trials) {
+		if err == nil {
+			err = failure.New(failure.Usage, fmt.Errorf("resume run %s: another svcbench has gone on with it meanwhile", dir), "look at it again")
+		}
+		return nil, errors.Join(err, w.Close())
 	}
 	if err := w.clear(drop); err != nil {
 		return nil, writeError(errors.Join(fmt.Errorf("resume run %s: %w", dir, err), w.Close()))

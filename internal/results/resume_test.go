@@ -29,13 +29,22 @@ func TestResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Resume(dir, nil); failure.CodeOf(err) != failure.Usage || !strings.Contains(err.Error(), "another svcbench") {
+	opened := func(dir string) *Data {
+		t.Helper()
+		d, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	before := opened(dir)
+	if _, err := Resume(before, nil); failure.CodeOf(err) != failure.Usage || !strings.Contains(err.Error(), "another svcbench") {
 		t.Errorf("resuming a run under way: %v", err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Resume(dir, []string{"b"})
+	again, err := Resume(before, []string{"b"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +62,15 @@ func TestResume(t *testing.T) {
 	if err := again.Commit(&Trial{ID: "b", Status: Complete}); err != nil {
 		t.Error(err)
 	}
-	if _, err := Resume(filepath.Join(dir, "nowhere"), nil); err == nil {
-		t.Error("no error for what is no run")
+	if err := again.Close(); err != nil {
+		t.Error(err)
 	}
-	if _, err := Resume(dir, []string{"../b"}); err == nil {
+	now := opened(dir)
+	if _, err := Resume(now, []string{"../b"}); err == nil {
 		t.Error("no error for a trial outside the run")
+	}
+	now.Trials = now.Trials[:1]
+	if _, err := Resume(now, nil); failure.CodeOf(err) != failure.Usage || !strings.Contains(err.Error(), "meanwhile") {
+		t.Errorf("resuming what has changed: %v", err)
 	}
 }
