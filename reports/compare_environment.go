@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"svcbench/internal/results"
+	"svcbench/scenarios"
 )
 
 // differences are those of two runs in what decides numbers. The version of svcbench
@@ -37,8 +38,8 @@ func settingsOf(old, fresh *scenario) (settings, work []results.Difference, err 
 		part, _, _ := strings.Cut(field, ".")
 		switch {
 		case d.Old == d.New:
-		case slices.Contains([]string{"title", "description", "modes", "baseline", "blocks", "points"}, part):
-			// They decide which numbers there are, and none of them.
+		case slices.Contains([]string{"title", "description", "modes", "baseline", "blocks", "points", "control", "slo", "validity"}, part):
+			// They decide which numbers there are and what is said of them, and none of them.
 		case slices.Contains([]string{"batching", "proxy", "ipvs", "ebpf"}, part):
 			settings = append(settings, d)
 		default:
@@ -48,8 +49,16 @@ func settingsOf(old, fresh *scenario) (settings, work []results.Difference, err 
 	return settings, work, nil
 }
 
-// flattened are the fields of a scenario by path.
+// flattened are the fields of a scenario by path, with the defaults of this version: one
+// that an older version did not know is then no difference.
 func flattened(text string) (map[string]string, error) {
+	if s, err := scenarios.Parse("scenario", []byte(text)); err == nil {
+		full, err := scenarios.Marshal(s)
+		if err != nil {
+			return nil, err
+		}
+		text = string(full)
+	} // else of another version, which says for itself what it did
 	var root map[string]any
 	if err := yaml.Load([]byte(text), &root); err != nil {
 		return nil, err

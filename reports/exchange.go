@@ -28,11 +28,11 @@ const (
 // WriteBenchfmt writes the numbers of single blocks in the format of Go's benchmarks
 // (golang.org/design/14313-benchmark-format), for benchstat: each block is one sample,
 // and "benchstat -col /mode results.benchfmt" compares the modes. Lower bounds are
-// left out.
+// left out. The name of the run is too: benchstat would compare no two of them.
 func (s *Summary) WriteBenchfmt(w io.Writer) error {
 	var b bytes.Buffer
 	e := s.Environment
-	for _, p := range []pair{{"goos", "linux"}, {"goarch", e.Arch}, {"cpu", e.CPUModel}, {"kernel", e.Kernel}, {"provider", s.Run.Provider}, {"clock", string(e.Clock)}, {"run", s.Run.ID}} {
+	for _, p := range []pair{{"goos", "linux"}, {"goarch", e.Arch}, {"cpu", e.CPUModel}, {"kernel", e.Kernel}, {"provider", s.Run.Provider}, {"clock", string(e.Clock)}} {
 		if p.Value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", p.Name, p.Value)
 		}
@@ -138,6 +138,7 @@ func (s *Summary) WriteHDR(w io.Writer) error {
 	for _, tag := range slices.Sorted(maps.Keys(merged)) {
 		all = append(all, *merged[tag])
 	}
+	slices.SortStableFunc(all, func(a, b stats.Logged) int { return cmp.Compare(a.Start, b.Start) })
 	return stats.WriteLog(w, "svcbench run "+s.Run.ID+", values in ns", all)
 }
 
@@ -169,7 +170,8 @@ type (
 )
 
 // WriteJUnit writes trials as test cases, for what shows those of CI: a trial that
-// failed is a failure, one that was planned and not run is skipped.
+// failed or cannot be trusted is a failure, and so is an objective that was missed; one
+// that was planned and not run is skipped.
 func (s *Summary) WriteJUnit(w io.Writer) error {
 	var all junitSuites
 	for _, sc := range s.analysis.scenarios {
@@ -181,14 +183,25 @@ func (s *Summary) WriteJUnit(w io.Writer) error {
 			c := junitCase{Class: sc.Name, Name: t.ID, Time: fmt.Sprintf("%.3f", t.Finished.Sub(t.Started).Seconds())}
 			if t.Status != results.Complete {
 				c.Failure = &junitMessage{cmp.Or(t.Error, "failed")}
-				suite.Failures++
+			} else if why := t.Untrusted(); why != "" {
+				c.Failure = &junitMessage{"cannot be trusted: " + why}
 			}
 			suite.Cases = append(suite.Cases, c)
+		}
+		for _, m := range s.Missed {
+			if m.Scenario == sc.Name {
+				suite.Cases = append(suite.Cases, junitCase{Class: sc.Name, Name: "slo " + m.Objective, Time: "0", Failure: &junitMessage{m.text()}})
+			}
 		}
 		for _, p := range notRun(s.analysis.data) {
 			if p.Scenario == sc.Name {
 				suite.Cases = append(suite.Cases, junitCase{Class: sc.Name, Name: p.ID, Time: "0", Skipped: &junitMessage{"not run"}})
 				suite.Skipped++
+			}
+		}
+		for _, c := range suite.Cases {
+			if c.Failure != nil {
+				suite.Failures++
 			}
 		}
 		suite.Tests = len(suite.Cases)

@@ -31,7 +31,7 @@ const (
 	DefaultConntrack = 10
 	// DefaultDrift is what happens when a machine changes its speed, and not by chance.
 	DefaultDrift = 0.5
-	// DefaultClock is more than time daemons slew in a trial.
+	// DefaultClock is what time daemons set at once rather than bit by bit.
 	DefaultClock = Duration(50 * time.Millisecond)
 )
 

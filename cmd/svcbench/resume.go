@@ -46,8 +46,8 @@ func (r *running) openResumed(cmd *cobra.Command, args []string) (*resumed, erro
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(data.Run.Command+" ", " --vm") {
-		return nil, failure.New(failure.Usage, fmt.Errorf("run %s was made in a virtual machine, which cannot be resumed", data.Run.ID), "begin a new run: "+data.Run.Command)
+	if err := restorable(cmd, data.Run); err != nil {
+		return nil, err
 	}
 	if err := r.provider.Set(data.Run.Provider); err != nil {
 		return nil, failure.New(failure.Usage, fmt.Errorf("run %s has provider %q: it %w", data.Run.ID, data.Run.Provider, err), "")
@@ -61,6 +61,27 @@ func (r *running) openResumed(cmd *cobra.Command, args []string) (*resumed, erro
 		again.chosen = append(again.chosen, *s)
 	}
 	return again, nil
+}
+
+// restorable refuses runs whose conditions cannot be made again from what they say of
+// themselves.
+func restorable(cmd *cobra.Command, run results.Run) error {
+	for _, never := range []struct{ flag, because string }{
+		{"--vm", "was made in a virtual machine"},
+		{"--blocks auto", "decides by what it measured how many blocks there are"},
+		{"--blocks=auto", "decides by what it measured how many blocks there are"},
+		{"--budget", "had a budget of time"},
+	} {
+		if strings.Contains(run.Command, " "+never.flag) {
+			return failure.New(failure.Usage, fmt.Errorf("run %s %s, which cannot be resumed", run.ID, never.because), "begin a new run: "+run.Command)
+		}
+	}
+	for _, name := range []string{"workers", "node-image"} {
+		if strings.Contains(run.Command, " --"+name) && !cmd.Flags().Changed(name) {
+			return failure.New(failure.Usage, fmt.Errorf("run %s had --%s, and --resume must have it too", run.ID, name), "it was: "+run.Command)
+		}
+	}
+	return nil
 }
 
 // goOn measures what is left of a run.

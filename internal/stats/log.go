@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -17,13 +18,18 @@ type Logged struct {
 }
 
 // WriteLog writes histograms as an HdrHistogram log of format 1.3, which its log
-// analyzers and plotters read. Values are in ns.
+// analyzers and plotters read: in the order of their starts, as it asks for. Values are
+// in ns.
 func WriteLog(w io.Writer, comment string, all []Logged) error {
 	log := hdr.NewHistogramLogWriter(w)
 	steps := []func() error{
 		func() error { return log.OutputComment("[" + comment + "]") },
 		log.OutputLogFormatVersion,
 		log.OutputLegend,
+	}
+	if len(all) > 0 { // of which the times of the lines are counted
+		log.SetBaseTime(all[0].Start)
+		steps = slices.Insert(steps, 2, func() error { return log.OutputStartTime(all[0].Start) }, func() error { return log.OutputBaseTime(all[0].Start) })
 	}
 	for _, one := range all {
 		steps = append(steps, func() error {
