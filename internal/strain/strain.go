@@ -22,11 +22,18 @@ type Sample struct {
 	others map[int]consumer
 }
 
-// consumer is the CPU time of a process, in seconds.
+// consumer is a process.
 type consumer struct {
-	name    string
-	seconds float64
+	name     string
+	parent   int
+	start    uint64  // when it began, which with its number tells it from others
+	seconds  float64 // of CPU time
+	children float64 // of CPU time of those that it has waited for
 }
+
+// hertz is in what part of a second the kernel tells programs CPU times (USER_HZ, which
+// is this on all architectures that Go knows).
+const hertz = 100
 
 // Take reads the counters. Processes for which own returns true are not others, nor are
 // threads of the kernel, which work for everybody.
@@ -56,7 +63,7 @@ func Take(own func(pid int) bool) (Sample, error) {
 		if err != nil || stat.VSize == 0 || own(p.PID) { // ended meanwhile, or a thread of the kernel
 			continue
 		}
-		s.others[p.PID] = consumer{name: filepath.Base(stat.Comm), seconds: stat.CPUTime()}
+		s.others[p.PID] = consumer{filepath.Base(stat.Comm), stat.PPID, stat.Starttime, stat.CPUTime(), float64(stat.CUTime+stat.CSTime) / hertz}
 	}
 	return s, nil
 }
@@ -92,9 +99,9 @@ type Strain struct {
 	Step time.Duration
 }
 
-// Since returns what has happened since an earlier sample. Programs that were there at
-// one of the samples only count with what is known of them: those that came, with all
-// they have used.
+// Since returns what has happened since an earlier sample. Programs that came count with
+// all they have used. Those that ended, or came and ended, count with what whoever waited
+// for them has been told: those that nobody waits for are not seen.
 func (s Sample) Since(before Sample) Strain {
 	r := Strain{
 		Elapsed: time.Duration(s.at - before.at),
@@ -105,10 +112,11 @@ func (s Sample) Since(before Sample) Strain {
 	if r.Stalls {
 		r.Stall = time.Duration(s.stall-before.stall) * time.Microsecond
 	}
+	ended := s.ended(before)
 	for pid, now := range s.others {
-		used := now.seconds
-		if then, ok := before.others[pid]; ok && then.name == now.name && then.seconds <= now.seconds {
-			used -= then.seconds
+		used := now.seconds + now.children
+		if then, ok := before.others[pid]; ok && then.start == now.start {
+			used = now.seconds - then.seconds + max(0, now.children-then.children-ended[pid])
 		}
 		spent := seconds(used)
 		r.Others += spent
@@ -117,6 +125,31 @@ func (s Sample) Since(before Sample) Strain {
 		}
 	}
 	return r
+}
+
+// ended returns, by the nearest ancestors that are still there, what processes that have
+// ended since had used before: their ancestors are told it as if it were new.
+func (s Sample) ended(before Sample) map[int]float64 {
+	known := map[int]float64{}
+	there := func(pid int) bool {
+		now, ok := s.others[pid]
+		return ok && now.start == before.others[pid].start
+	}
+	for pid, then := range before.others {
+		if there(pid) {
+			continue
+		}
+		parent := then.parent
+		for range len(before.others) { // numbers are used again, so that there could be a circle
+			above, ok := before.others[parent]
+			if !ok || there(parent) {
+				break
+			}
+			parent = above.parent
+		}
+		known[parent] += then.seconds + then.children
+	}
+	return known
 }
 
 // Add takes in another time.

@@ -59,10 +59,10 @@ func TestHog(t *testing.T) {
 // that has taken the number of another does too.
 func TestSince(t *testing.T) {
 	before := Sample{at: 0, offset: 100, steal: 1, stall: 10, stalls: true, others: map[int]consumer{
-		1: {"steady", 5}, 2: {"ended", 9}, 3: {"old", 50},
+		1: {name: "steady", seconds: 5}, 2: {name: "ended", seconds: 9}, 3: {name: "old", seconds: 50},
 	}}
 	after := Sample{at: 2e9, offset: 40, steal: 1.5, stall: 30, stalls: true, others: map[int]consumer{
-		1: {"steady", 5.25}, 3: {"new", 0.5}, 4: {"came", 1},
+		1: {name: "steady", seconds: 5.25}, 3: {name: "new", start: 1, seconds: 0.5}, 4: {name: "came", seconds: 1},
 	}}
 	got := after.Since(before)
 	want := Strain{
@@ -75,5 +75,34 @@ func TestSince(t *testing.T) {
 	got.Add(want)
 	if got.Elapsed != 4*time.Second || got.Others != 3500*time.Millisecond || got.WorstTime != time.Second || !strings.HasPrefix(got.Worst, "came") {
 		t.Errorf("twice: %+v", got)
+	}
+}
+
+// What came and ended between two samples counts with whoever waited for it, and what
+// had ended by then only with what it used since.
+func TestEnded(t *testing.T) {
+	before := Sample{others: map[int]consumer{
+		1: {name: "init", seconds: 1, children: 100},
+		5: {name: "make", parent: 1, seconds: 2, children: 10},
+		6: {name: "cc", parent: 5, seconds: 30},
+		7: {name: "sh", parent: 1, seconds: 1, children: 2},
+		8: {name: "awk", parent: 7, seconds: 4},
+		9: {name: "daemon", parent: 1, seconds: 1000},
+	}}
+	after := Sample{others: map[int]consumer{
+		// It waited for the shell, which had waited for awk: 1+2+4 known, 1 new. Nobody
+		// was told of the daemon.
+		1: {name: "init", seconds: 1, children: 100 + 8},
+		// It waited for cc, 30 known and 3 new, and for another that used 4.
+		5: {name: "make", parent: 1, seconds: 2.5, children: 10 + 33 + 4},
+	}}
+	delete(before.others, 9)
+	got := after.Since(before)
+	if got.Others != 8500*time.Millisecond || got.Worst != "make (5)" || got.WorstTime != 7500*time.Millisecond {
+		t.Errorf("got %+v", got)
+	}
+	before.others[9] = consumer{name: "daemon", parent: 1, seconds: 1000}
+	if got := after.Since(before); got.Others != 7500*time.Millisecond {
+		t.Errorf("with a daemon for which nobody waited: %+v", got)
 	}
 }
