@@ -51,9 +51,9 @@ type inFlight struct {
 	cost costs
 	// From rules on.
 	classes *position.Classes
-	// strain is what else the machine did in all phases that measured; unobserved
-	// that this is not known of all.
-	strain     strain.Strain
+	// strains are what else the machine did in the phases that measured, in their order,
+	// with short ones together; unobserved that this is not known of all.
+	strains    []strain.Strain
 	unobserved bool
 	// drift is that of the connections, from connect on; see driftOf.
 	drift float64

@@ -1,8 +1,11 @@
 package runners
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
+	"time"
 
 	"svcbench/clusters"
 	"svcbench/internal/failure"
@@ -35,23 +38,50 @@ func (f *inFlight) observed(run func() error) error {
 		f.unobserved = true
 		return nil
 	}
-	f.strain.Add(after.Since(before))
+	f.strained(after.Since(before))
 	return nil
+}
+
+// enough is a time over which shares of it mean something: the kernel counts CPU time in
+// hundredths of a second, and somebody always does something for a moment.
+const enough = 5 * time.Second
+
+// strained notes what a phase had to bear.
+func (f *inFlight) strained(s strain.Strain) {
+	if n := len(f.strains); n > 0 && f.strains[n-1].Elapsed < enough {
+		f.strains[n-1].Add(s)
+		return
+	}
+	f.strains = append(f.strains, s)
+}
+
+// worst returns the strain that is the largest by a share of its time, and that share.
+// One that was too short at the end counts with those before it.
+func (f *inFlight) worst(of func(strain.Strain) time.Duration) (strain.Strain, float64) {
+	all := slices.Clone(f.strains)
+	if n := len(all); n > 1 && all[n-1].Elapsed < enough {
+		all[n-2].Add(all[n-1])
+		all = all[:n-1]
+	}
+	share := func(s strain.Strain) float64 { return of(s).Seconds() / max(s.Elapsed, 1).Seconds() }
+	s := slices.MaxFunc(all, func(a, b strain.Strain) int { return cmp.Compare(share(a), share(b)) })
+	return s, share(s)
 }
 
 // judgeTrust records whether the trial can be trusted.
 func (f *inFlight) judgeTrust() {
-	s, limits := f.strain, f.trial.scenario.Validity
-	if f.unobserved || s.Elapsed == 0 {
+	limits := f.trial.scenario.Validity
+	if f.unobserved || len(f.strains) == 0 {
 		f.missing(results.Validity, "what else the machine did could not be read")
 		return
 	}
 	if f.own() != nil {
-		f.limit("others", s.Others.Seconds()/s.Elapsed.Seconds(), limits.Others, "processors",
-			fmt.Sprintf("other programs used the time of %.2g processors, most of all %s", s.Others.Seconds()/s.Elapsed.Seconds(), s.Worst))
+		s, share := f.worst(func(s strain.Strain) time.Duration { return s.Others })
+		f.limit("others", share, limits.Others, "processors",
+			fmt.Sprintf("other programs used the time of %.2g processors, most of all %s", share, s.Worst))
 	}
-	f.limit("steal", s.Steal.Seconds()/s.Elapsed.Seconds(), limits.Steal, "processors",
-		fmt.Sprintf("the hypervisor took away the time of %.2g processors", s.Steal.Seconds()/s.Elapsed.Seconds()))
+	_, share := f.worst(func(s strain.Strain) time.Duration { return s.Steal })
+	f.limit("steal", share, limits.Steal, "processors", fmt.Sprintf("the hypervisor took away the time of %.2g processors", share))
 	if c, ok := f.cluster.(clusters.Tracking); ok {
 		if n, err := c.Dropped(); err != nil {
 			f.missing(results.Validity, err.Error())
@@ -60,14 +90,17 @@ func (f *inFlight) judgeTrust() {
 				fmt.Sprintf("the node's table of connections refused or threw out %d", n))
 		}
 	}
-	if s.Stalls {
-		f.limit("memory", s.Stall.Seconds()/s.Elapsed.Seconds(), limits.Memory, "ratio",
-			fmt.Sprintf("something waited for memory in %.2g%% of the time", 100*s.Stall.Seconds()/s.Elapsed.Seconds()))
+	if s, share := f.worst(func(s strain.Strain) time.Duration { return s.Stall }); s.Stalls {
+		f.limit("memory", share, limits.Memory, "ratio", fmt.Sprintf("something waited for memory in %.2g%% of the time", 100*share))
 	}
 	if connects(f) {
 		f.limit("drift", f.drift, limits.Drift, "ratio", fmt.Sprintf("connections in one half of the time were slower than in the other by %.0f%%", 100*f.drift))
 	}
-	f.limit("clock", s.Step.Seconds(), limits.Clock.Std().Seconds(), "s", fmt.Sprintf("the clock was set by %v", s.Step))
+	var step time.Duration
+	for _, s := range f.strains {
+		step += s.Step
+	}
+	f.limit("clock", step.Seconds(), limits.Clock.Std().Seconds(), "s", fmt.Sprintf("the clock was set by %v", step))
 }
 
 // limit records a check of the trial, which fails above a limit.

@@ -34,8 +34,8 @@ func TestTrust(t *testing.T) {
 		"several": {func(s *strain.Strain) { s.Step, s.Steal = time.Second, time.Second }, "; the clock was set"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			f := &inFlight{trial: Trial{scenario: &s}, cluster: owning{&fakeCluster{}}, observer: silent{}, record: &results.Trial{}, strain: calm}
-			test.change(&f.strain)
+			f := &inFlight{trial: Trial{scenario: &s}, cluster: owning{&fakeCluster{}}, observer: silent{}, record: &results.Trial{}, strains: []strain.Strain{calm, calm}}
+			test.change(&f.strains[1])
 			f.judgeTrust()
 			if got := f.record.Untrusted(); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 				t.Errorf("untrusted because %q, want %q", got, test.want)
@@ -47,10 +47,23 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// Short phases are judged together, and one at the end with those before it.
+func TestStrained(t *testing.T) {
+	f := &inFlight{}
+	for _, s := range []strain.Strain{
+		{Elapsed: 3 * time.Second, Others: time.Second}, {Elapsed: 3 * time.Second}, {Elapsed: 6 * time.Second}, {Elapsed: time.Second, Others: time.Second},
+	} {
+		f.strained(s)
+	}
+	if _, share := f.worst(func(s strain.Strain) time.Duration { return s.Others }); len(f.strains) != 3 || share != 1.0/6 {
+		t.Errorf("%d times, the worst with %v", len(f.strains), share)
+	}
+}
+
 // Where nobody knows whose a process is, others are not checked.
 func TestTrustWithoutOwner(t *testing.T) {
 	s := coldOnly(t, 1)
-	f := &inFlight{trial: Trial{scenario: &s}, cluster: &fakeCluster{}, observer: silent{}, record: &results.Trial{}, strain: strain.Strain{Elapsed: time.Second, Others: time.Second}}
+	f := &inFlight{trial: Trial{scenario: &s}, cluster: &fakeCluster{}, observer: silent{}, record: &results.Trial{}, strains: []strain.Strain{{Elapsed: time.Second, Others: time.Second}}}
 	f.judgeTrust()
 	if f.record.Untrusted() != "" || len(f.record.Checks) == 0 {
 		t.Errorf("checks %+v", f.record.Checks)
