@@ -55,8 +55,9 @@ type inFlight struct {
 	// with short ones together; unobserved that this is not known of all.
 	strains    []strain.Strain
 	unobserved bool
-	// drift is that of the connections, from connect on; see driftOf.
-	drift float64
+	// From connect on: drift is that of the connections, see driftOf, and unsent the share
+	// of them that were never begun.
+	drift, unsent float64
 	// frozen is when the proxy was frozen, from churn on, if it was.
 	frozen *results.Phase
 	// From attach-path to collect-path.

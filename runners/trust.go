@@ -95,6 +95,7 @@ func (f *inFlight) judgeTrust() {
 	}
 	if connects(f) {
 		f.limit("drift", f.drift, limits.Drift, "ratio", fmt.Sprintf("connections in one half of the time were slower than in the other by %.0f%%", 100*f.drift))
+		f.limit("unsent", f.unsent, limits.Unsent, "ratio", fmt.Sprintf("%.2g%% of the connections were never begun: the client could not keep up", 100*f.unsent))
 	}
 	var step time.Duration
 	for _, s := range f.strains {

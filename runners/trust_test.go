@@ -47,6 +47,28 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// Connections that became slower, or were never begun, are no basis for a ratio.
+func TestTrustOfConnections(t *testing.T) {
+	s := parse(t, "quick", "population: {services: 5}\ntraffic: {connect: {rate: 100, duration: 1s}}\n")
+	for _, test := range []struct {
+		drift, unsent float64
+		want          string
+	}{
+		{0.2, 0.001, ""},
+		{0.8, 0, "connections in one half of the time were slower than in the other by 80% (at most 0.5 are allowed)"},
+		{0, 0.02, "2% of the connections were never begun: the client could not keep up (at most 0.01 are allowed)"},
+	} {
+		f := &inFlight{
+			trial: Trial{scenario: &s}, cluster: &fakeCluster{}, observer: silent{}, record: &results.Trial{},
+			strains: []strain.Strain{{Elapsed: time.Second}}, drift: test.drift, unsent: test.unsent,
+		}
+		f.judgeTrust()
+		if got := f.record.Untrusted(); got != test.want {
+			t.Errorf("untrusted because %q, want %q", got, test.want)
+		}
+	}
+}
+
 // Short phases are judged together, and one at the end with those before it.
 func TestStrained(t *testing.T) {
 	f := &inFlight{}

@@ -18,6 +18,9 @@ type Validity struct {
 	// Drift is the share by which connections in one half of the measurement may be
 	// slower than in the other.
 	Drift float64 `yaml:"drift,omitempty" json:"drift,omitempty"`
+	// Unsent is the largest share of connections that may not have been begun when they
+	// were due, because the client could not keep up: what waits longest would be missing.
+	Unsent float64 `yaml:"unsent,omitempty" json:"unsent,omitempty"`
 	// Clock is the most by which the clock of the machine was set.
 	Clock Duration `yaml:"clock,omitempty" json:"clock,omitempty"`
 }
@@ -31,6 +34,8 @@ const (
 	DefaultConntrack = 10
 	// DefaultDrift is what happens when a machine changes its speed, and not by chance.
 	DefaultDrift = 0.5
+	// DefaultUnsent is as much as may fail before a number is not compared.
+	DefaultUnsent = 0.01
 	// DefaultClock is what time daemons set at once rather than bit by bit.
 	DefaultClock = Duration(50 * time.Millisecond)
 )
@@ -41,6 +46,7 @@ func (v *Validity) setDefaults() {
 	setDefault(&v.Memory, DefaultMemory)
 	setDefault(&v.Conntrack, DefaultConntrack)
 	setDefault(&v.Drift, DefaultDrift)
+	setDefault(&v.Unsent, DefaultUnsent)
 	setDefault(&v.Clock, DefaultClock)
 }
 
@@ -57,6 +63,7 @@ func validityFields() []field {
 		share.as("validity.memory", "Share of the time in which something waited for memory, where the kernel counts that.", DefaultMemory),
 		field{min: 1, max: 1 << 30}.as("validity.conntrack", "Connections that the node's table of connections may refuse or throw out. Not known in kind clusters.", DefaultConntrack),
 		field{max: 1000, above: true}.as("validity.drift", "Share by which connections in one half of the measurement may be slower than in the other (medians).", DefaultDrift),
+		share.as("validity.unsent", "Share of the connections that were never begun, because the client could not keep up.", DefaultUnsent),
 		duration.as("validity.clock", "By how much the clock was set.", DefaultClock),
 	}
 }
