@@ -38,6 +38,16 @@ type place struct {
 // cell returns the cell of a mode at a point; nil if no trial is complete.
 func (s *scenario) cell(p results.Point, mode string) *cell { return s.cells[place{p, mode}] }
 
+// scenario returns the one of that name; nil if there is none.
+func (a *analysis) scenario(name string) *scenario {
+	for _, s := range a.scenarios {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
 // label is how people read a mode of the scenario.
 func (s *scenario) label(mode string) string { return results.ModeName(mode, s.variants[mode]) }
 

@@ -73,23 +73,15 @@ const leastRanks = 4
 // Compare sets a new run beside an old one. Runs whose environments differ in what
 // decides numbers, or whose scenarios measure other things, are not compared unless
 // across is true: the error names the differences.
-func Compare(old, fresh *results.Data, across bool) (*Comparison, error) {
-	before, err := analyse(old, Options{})
-	if err != nil {
-		return nil, err
-	}
-	after, err := analyse(fresh, Options{})
-	if err != nil {
-		return nil, err
-	}
+func Compare(old, fresh *Baseline, across bool) (*Comparison, error) {
 	c := &Comparison{
-		Old: old.Run.ID, New: fresh.Run.ID, Environment: differences(old, fresh),
+		Old: old.Run, New: fresh.Run, Environment: differences(old, fresh),
 		Settings: []results.Difference{}, Rows: []Compared{}, OnlyOld: []Where{}, OnlyNew: []Where{}, Lost: []Lost{},
 	}
 	var other []results.Difference
-	for _, s := range after.scenarios {
-		if was := before.scenario(s.Name); was != nil {
-			settings, work, err := settingsOf(was, s)
+	for _, name := range slices.Sorted(maps.Keys(fresh.Scenarios)) {
+		if was, ok := old.Scenarios[name]; ok {
+			settings, work, err := settingsOf(name, was, fresh.Scenarios[name])
 			if err != nil {
 				return nil, err
 			}
@@ -100,7 +92,7 @@ func Compare(old, fresh *results.Data, across bool) (*Comparison, error) {
 		return nil, refuse(refused)
 	}
 	c.Settings = append(c.Settings, other...)
-	c.rows(before, after)
+	c.rows(old, fresh)
 	if len(c.Rows) == 0 {
 		return nil, failure.New(failure.Usage, fmt.Errorf("runs %s and %s have no scenario, point and mode in common", c.Old, c.New), "")
 	}
@@ -118,85 +110,56 @@ func refuse(all []results.Difference) error {
 		"run both on one machine, or insist with --across-environments")
 }
 
-// scenario returns the one of that name; nil if there is none.
-func (a *analysis) scenario(name string) *scenario {
-	for _, s := range a.scenarios {
-		if s.Name == name {
-			return s
-		}
-	}
-	return nil
-}
-
 // rows compares every number that both runs have.
-func (c *Comparison) rows(before, after *analysis) {
-	for _, s := range after.scenarios {
-		was := before.scenario(s.Name)
-		for _, p := range s.points {
-			for _, mode := range s.modes {
-				now := s.cell(p, mode)
-				if now == nil {
-					continue
-				}
-				if was == nil || was.cell(p, mode) == nil || was.cell(p, mode).variant != now.variant {
-					c.OnlyNew = append(c.OnlyNew, s.where(p, mode))
-					continue
-				}
-				c.cell(s.where(p, mode), was.cell(p, mode).measures(), now.measures())
-			}
+func (c *Comparison) rows(old, fresh *Baseline) {
+	for _, now := range fresh.Cells {
+		if was := old.cell(now.Where); was != nil {
+			c.cell(was, now)
+		} else {
+			c.OnlyNew = append(c.OnlyNew, now.Where)
 		}
 	}
-	for _, s := range before.scenarios {
-		is := after.scenario(s.Name)
-		for at, cell := range s.cells {
-			if is == nil || is.cell(at.point, at.mode) == nil || is.cell(at.point, at.mode).variant != cell.variant {
-				c.OnlyOld = append(c.OnlyOld, s.where(at.point, at.mode))
-			}
+	for _, was := range old.Cells {
+		if fresh.cell(was.Where) == nil {
+			c.OnlyOld = append(c.OnlyOld, was.Where)
 		}
 	}
-	slices.SortFunc(c.OnlyOld, func(a, b Where) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 }
 
 // cell compares the numbers of one mode at one point.
-func (c *Comparison) cell(w Where, before, after map[string]*measure) {
-	for _, metric := range slices.SortedFunc(maps.Keys(after), compareMetrics) {
-		is, was := after[metric], before[metric]
-		if was == nil {
+func (c *Comparison) cell(before map[string]BaselineNumber, now BaselineCell) {
+	for _, is := range now.Numbers {
+		was, ok := before[is.Metric]
+		if !ok {
 			continue
 		}
+		delete(before, is.Metric)
 		row := Compared{
-			Where: w, Metric: metric, Unit: is.unit, Old: Number(was.estimate.Estimate), New: Number(is.estimate.Estimate),
-			NOld: len(was.blocks), NNew: len(is.blocks), Warnings: []string{},
+			Where: now.Where, Metric: is.Metric, Unit: is.Unit, Old: was.Estimate, New: is.Estimate,
+			NOld: len(was.Values), NNew: len(is.Values), Warnings: []string{},
 			Ratio: unknown(), RatioLo: unknown(), RatioHi: unknown(), P: unknown(), Adjusted: unknown(), Delta: unknown(),
 		}
-		row.fill(values(was), values(is), incomparable(is, was))
+		row.fill(was, is)
 		c.Rows = append(c.Rows, row)
 	}
 	for _, metric := range slices.SortedFunc(maps.Keys(before), compareMetrics) {
-		if after[metric] == nil && headline(metric) && judged(metric) {
-			c.Lost = append(c.Lost, Lost{w, metric})
+		if headline(metric) && judged(metric) {
+			c.Lost = append(c.Lost, Lost{now.Where, metric})
 		}
 	}
 }
 
-// values are those of the blocks of a measure, in their order.
-func values(m *measure) []float64 {
-	all := make([]float64, 0, len(m.blocks))
-	for _, block := range slices.Sorted(maps.Keys(m.blocks)) {
-		all = append(all, m.blocks[block])
-	}
-	return all
-}
-
 // fill compares values of blocks, unless there is a reason not to.
-func (r *Compared) fill(before, after []float64, reason string) {
+func (r *Compared) fill(was, is BaselineNumber) {
+	reason := cmp.Or(strings.Replace(is.Unfit, someRun, "the new run", 1), strings.Replace(was.Unfit, someRun, "the old run", 1))
 	if reason != "" {
-		r.Warnings = append(r.Warnings, strings.NewReplacer("this mode", "the new run", "the baseline", "the old run").Replace(reason))
+		r.Warnings = append(r.Warnings, noRatio+reason)
 		if judged(r.Metric) {
 			r.Verdict = NotComparable
 		}
 		return
 	}
+	before, after := was.values(), is.values()
 	ratio, ok := stats.RankRatio(after, before)
 	if !ok {
 		r.Warnings = append(r.Warnings, noRatio+"a value is 0")

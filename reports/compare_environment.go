@@ -14,9 +14,9 @@ import (
 
 // differences are those of two runs in what decides numbers. The version of svcbench
 // is none of it: that is what people compare.
-func differences(old, fresh *results.Data) []results.Difference {
+func differences(old, fresh *Baseline) []results.Difference {
 	all := old.Environment.Differences(fresh.Environment)
-	if was, is := old.Run.Provider, fresh.Run.Provider; was != is {
+	if was, is := old.Provider, fresh.Provider; was != is {
 		all = append([]results.Difference{{What: "provider", Old: was, New: is}}, all...)
 	}
 	return all
@@ -24,17 +24,17 @@ func differences(old, fresh *results.Data) []results.Difference {
 
 // settingsOf are the fields in which two scenarios of one name differ: settings are
 // those that a comparison may be about, work those that make it one of other things.
-func settingsOf(old, fresh *scenario) (settings, work []results.Difference, err error) {
-	was, err := flattened(old.YAML)
+func settingsOf(name, old, fresh string) (settings, work []results.Difference, err error) {
+	was, err := flattened(old)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read scenario %s of the old run: %w", old.Name, err)
+		return nil, nil, fmt.Errorf("read scenario %s of the old run: %w", name, err)
 	}
-	is, err := flattened(fresh.YAML)
+	is, err := flattened(fresh)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read scenario %s of the new run: %w", fresh.Name, err)
+		return nil, nil, fmt.Errorf("read scenario %s of the new run: %w", name, err)
 	}
 	for _, field := range results.Names(was, is) {
-		d := results.Difference{What: field + " of scenario " + fresh.Name, Old: was[field], New: is[field]}
+		d := results.Difference{What: field + " of scenario " + name, Old: was[field], New: is[field]}
 		part, _, _ := strings.Cut(field, ".")
 		switch {
 		case d.Old == d.New:

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -17,11 +18,32 @@ func tenBlocks(t *testing.T, again uint64, slower float64) *results.Data {
 
 func beside(t *testing.T, old, fresh *results.Data, across bool) *Comparison {
 	t.Helper()
-	c, err := Compare(old, fresh, across)
+	c, err := comparedRuns(t, old, fresh, across)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// comparedRuns compares two runs, the older by what a file keeps of it.
+func comparedRuns(t *testing.T, old, fresh *results.Data, across bool) (*Comparison, error) {
+	t.Helper()
+	var file bytes.Buffer
+	was, err := BaselineOf(old)
+	if err == nil {
+		err = was.Write(&file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if was, err = ReadBaseline("baseline.json", file.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	is, err := BaselineOf(fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Compare(was, is, across)
 }
 
 // Two runs of the same show no difference, and one with itself is equivalent.
@@ -92,7 +114,7 @@ func TestCompareRefuses(t *testing.T) {
 	fresh.Environment.Kernel = "6.18.1"
 	fresh.Environment.Versions = map[string]string{"kube-proxy": "v1.38.0", "nft": "1.0.6"}
 	fresh.Run.Scenarios[0].YAML += "traffic:\n  connect:\n    rate: 2000\nproxy:\n  minSyncPeriod: 10s\n"
-	_, err := Compare(old, fresh, false)
+	_, err := comparedRuns(t, old, fresh, false)
 	if failure.CodeOf(err) != failure.Invalid || !strings.Contains(failure.HintOf(err), "--across-environments") {
 		t.Fatalf("got %v", err)
 	}
@@ -119,7 +141,7 @@ func TestCompareRefuses(t *testing.T) {
 	for _, trial := range other.Trials {
 		trial.Scenario = "other"
 	}
-	if _, err := Compare(old, other, true); failure.CodeOf(err) != failure.Usage {
+	if _, err := comparedRuns(t, old, other, true); failure.CodeOf(err) != failure.Usage {
 		t.Errorf("nothing in common: %v", err)
 	}
 }
@@ -131,5 +153,41 @@ func TestCompareNames(t *testing.T) {
 	c := beside(t, old, fresh, false)
 	if len(c.OnlyOld) != 1 || c.OnlyOld[0].Mode != "ipvs" || len(c.OnlyNew) != 1 || c.OnlyNew[0].Mode != "nftables" {
 		t.Errorf("only old %+v, only new %+v", c.OnlyOld, c.OnlyNew)
+	}
+}
+
+// A file of a run says the same as the run, and what is no such file is refused with
+// the place.
+func TestBaselineFile(t *testing.T) {
+	data := tenBlocks(t, 0, 0)
+	b, err := BaselineOf(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := b.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	read, err := ReadBaseline("b.json", file.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again bytes.Buffer
+	if err := read.Write(&again); err != nil || !bytes.Equal(again.Bytes(), file.Bytes()) {
+		t.Errorf("read and written again (%v) it is\n%s\nand was\n%s", err, again.String(), file.String())
+	}
+	if lines, numbers := bytes.Count(file.Bytes(), []byte("\n")), len(read.Cells)*len(read.Cells[0].Numbers); lines < numbers {
+		t.Errorf("%d lines for %d numbers", lines, numbers)
+	}
+	for text, want := range map[string]string{
+		"{\n\"format\": x}":            "b.json:2: invalid character 'x'",
+		"{}":                           "b.json is no baseline: format is missing",
+		`{"format": 1}`:                "there are no numbers in it",
+		`{"format": 7, "cells": []}`:   "b.json has format 7, and this svcbench reads up to 1",
+		"{\"format\": 1,\n\"run\": 7}": "b.json:2: ",
+	} {
+		if _, err := ReadBaseline("b.json", []byte(text)); failure.CodeOf(err) != failure.Usage || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
 	}
 }

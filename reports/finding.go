@@ -30,6 +30,7 @@ func claims() []claim {
 		{"programming.remove.p50", "leads the last connection to a removed endpoint %s after the API write", "%s after it", "goes on for %s", "p50"},
 		{"programming.storm.p50", "lets the last of many changes at once be obeyed %s after they were due", "%s after that", "takes %s", "p50"},
 		{"flow.silence.p50", "leaves kept connections without an answer for %s when their pod has gone", "for %s", "does for %s", "p50"},
+		{results.ConnectSaturation, "keeps up with %s new connections", "with %s", "does with %s", "median"},
 		{results.Saturation, "keeps up with %s changes", "with %s", "does with %s", "median"},
 		{results.ColdStart, "serves the whole population %s after a cold start", "after %s", "takes %s", "median"},
 		{results.RestartSync, "obeys a change that it had missed %s after a restart", "after %s", "takes %s", "median"},

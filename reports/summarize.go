@@ -21,7 +21,7 @@ func Summarize(data *results.Data, opts Options) (*Summary, error) {
 	s := &Summary{
 		Run: RunInfo{
 			ID: run.ID, Started: run.Started, Finished: run.Finished, Command: run.Command, Seed: run.Seed,
-			Provider: run.Provider, Interrupted: run.Interrupted, Modes: run.Modes,
+			Provider: run.Provider, Interrupted: run.Interrupted, Modes: run.Modes, Rates: run.Rates,
 		},
 		Environment: Environment{Environment: data.Environment, Clock: data.Environment.Clock()},
 		Trials:      countTrials(data),

@@ -48,6 +48,8 @@ type RunInfo struct {
 	Command  string    `json:"command"`
 	Seed     uint64    `json:"seed"`
 	Provider string    `json:"provider"`
+	// Rates are the rates of connections that the run chose.
+	Rates []results.ChosenRate `json:"rates,omitempty"`
 	// Interrupted says why the run ended early.
 	Interrupted string               `json:"interrupted,omitempty"`
 	Modes       []results.ModeStatus `json:"modes"`

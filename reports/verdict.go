@@ -137,18 +137,21 @@ func verdictOf(ratio stats.Interval) Verdict {
 
 // incomparable says why two measures have no ratio; "" if they have one.
 func incomparable(m, base *measure) string {
-	for _, side := range []struct {
-		*measure
-		name string
-	}{{m, "this mode"}, {base, "the baseline"}} {
-		switch {
-		case side.untrusted != "":
-			return noRatio + "a trial of " + side.name + " cannot be trusted: " + side.untrusted
-		case side.bounded(), len(side.blocks) == 0:
-			return noRatio + "the number of " + side.name + " is a lower bound in at least one block"
-		case float64(side.errors) > TolerableErrors*float64(side.errors+side.samples):
-			return fmt.Sprintf(noRatio+"more than %g%% of the attempts of %s failed", 100*TolerableErrors, side.name)
-		}
+	if why := cmp.Or(m.unfit("this mode"), base.unfit("the baseline")); why != "" {
+		return noRatio + why
+	}
+	return ""
+}
+
+// unfit says why no ratio can rest on a measure, which has that name; "" if one can.
+func (m *measure) unfit(name string) string {
+	switch {
+	case m.untrusted != "":
+		return "a trial of " + name + " cannot be trusted: " + m.untrusted
+	case m.bounded(), len(m.blocks) == 0:
+		return "the number of " + name + " is a lower bound in at least one block"
+	case float64(m.errors) > TolerableErrors*float64(m.errors+m.samples):
+		return fmt.Sprintf("more than %g%% of the attempts of %s failed", 100*TolerableErrors, name)
 	}
 	return ""
 }

@@ -39,7 +39,7 @@ func connectTraffic(ctx context.Context, f *inFlight) error {
 	if err != nil {
 		return err
 	}
-	f.drift, f.unsent = driftOf(result.Bins), float64(result.Dropped)/float64(max(1, result.Due))
+	f.drift, f.offered = driftOf(result.Bins), f.offered.worse(connectionsOffered(result))
 	f.warmups = counted(c.Rate, c.Warmup.Std())
 	if f.protocol() == agent.UDP {
 		f.note("a connection of UDP is a new source port, one datagram and its answer: connect holds the way back and the backend's turn; connect.syscall is connect() and send() together")

@@ -55,9 +55,10 @@ type inFlight struct {
 	// with short ones together; unobserved that this is not known of all.
 	strains    []strain.Strain
 	unobserved bool
-	// From connect on: drift is that of the connections, see driftOf, and unsent the share
-	// of them that were never begun.
-	drift, unsent float64
+	// From connect on: drift is that of the connections, see driftOf, and offered what
+	// became of the load.
+	drift   float64
+	offered offered
 	// frozen is when the proxy was frozen, from churn on, if it was.
 	frozen *results.Phase
 	// From attach-path to collect-path.

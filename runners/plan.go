@@ -24,6 +24,8 @@ type Plan struct {
 	Scenarios []scenarios.Scenario
 	// Skipped are the scenarios none of whose modes can run.
 	Skipped []Skipped
+	// Rates are those that Try has chosen.
+	Rates []results.ChosenRate
 }
 
 // Skipped is a scenario without trials.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ type Options struct {
 	// change; 0 means watch.DefaultInterval. Where instructions are emulated,
 	// a thousand a second would be most of a trial's work.
 	ProbeInterval time.Duration
+	// Pilot is the directory of what was measured to choose rates, which becomes part
+	// of the run; empty without.
+	Pilot string
 	// Part is what is measured of the plan; nil means all of it.
 	Part *Part
 	// Resume is a run of the same plan in Dir that ended early; nil means a new
@@ -143,12 +147,17 @@ func (r *run) create(ctx context.Context, again []string) error {
 	}
 	r.writer, err = results.Create(dir, results.Run{
 		ID: filepath.Base(dir), Started: time.Now(), Command: o.Command, Seed: r.plan.Seed(),
-		Provider: r.provider.Name(), Modes: r.plan.Modes, Plan: r.plan.Results(), Scenarios: infos,
+		Provider: r.provider.Name(), Modes: r.plan.Modes, Plan: r.plan.Results(), Scenarios: infos, Rates: r.plan.Rates,
 	}, env)
 	if err != nil {
 		return err
 	}
 	r.out.Dir = o.Dir
+	if o.Pilot != "" {
+		if err := os.Rename(o.Pilot, filepath.Join(dir, results.PilotFolder)); err != nil {
+			return fmt.Errorf("keep what rates were chosen by: %w", err)
+		}
+	}
 	return nil
 }
 

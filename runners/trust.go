@@ -11,6 +11,7 @@ import (
 	"svcbench/internal/failure"
 	"svcbench/internal/results"
 	"svcbench/internal/strain"
+	"svcbench/scenarios"
 )
 
 // own says which processes belong to the trial; nil if that cannot be said.
@@ -95,13 +96,24 @@ func (f *inFlight) judgeTrust() {
 	}
 	if connects(f) {
 		f.limit("drift", f.drift, limits.Drift, "ratio", fmt.Sprintf("connections in one half of the time were slower than in the other by %.0f%%", 100*f.drift))
-		f.limit("unsent", f.unsent, limits.Unsent, "ratio", fmt.Sprintf("%.2g%% of the connections were never begun: the client could not keep up", 100*f.unsent))
+		f.limit("late", f.offered.late, limits.Late, "ratio", fmt.Sprintf("%.2g%% of the connections began only after the next one was due", 100*f.offered.late))
+	}
+	if connects(f) || f.trial.scenario.Measures(scenarios.HTTP) {
+		f.judgeLoad(limits)
 	}
 	var step time.Duration
 	for _, s := range f.strains {
 		step += s.Step
 	}
 	f.limit("clock", step.Seconds(), limits.Clock.Std().Seconds(), "s", fmt.Sprintf("the clock was set by %v", step))
+}
+
+// judgeLoad records whether the load was what it should be.
+func (f *inFlight) judgeLoad(limits scenarios.Validity) {
+	o := f.offered
+	f.limit("unsent", o.unsent, limits.Unsent, "ratio", fmt.Sprintf("%.2g%% of the connections or requests were never begun: the client could not keep up", 100*o.unsent))
+	f.limit("failed", o.failed, limits.Failed, "ratio", fmt.Sprintf("%.2g%% of the connections or requests had no answer", 100*o.failed))
+	f.limit("paused", o.paused, limits.Paused, "ratio", fmt.Sprintf("the client stood still in %.2g%% of the time to collect garbage", 100*o.paused))
 }
 
 // limit records a check of the trial, which fails above a limit.

@@ -51,16 +51,20 @@ func TestTrust(t *testing.T) {
 func TestTrustOfConnections(t *testing.T) {
 	s := parse(t, "quick", "population: {services: 5}\ntraffic: {connect: {rate: 100, duration: 1s}}\n")
 	for _, test := range []struct {
-		drift, unsent float64
-		want          string
+		drift   float64
+		offered offered
+		want    string
 	}{
-		{0.2, 0.001, ""},
-		{0.8, 0, "connections in one half of the time were slower than in the other by 80% (at most 0.5 are allowed)"},
-		{0, 0.02, "2% of the connections were never begun: the client could not keep up (at most 0.01 are allowed)"},
+		{0.2, offered{unsent: 0.001, late: 0.01, failed: 0.001, paused: 0.001}, ""},
+		{0.8, offered{}, "connections in one half of the time were slower than in the other by 80% (at most 0.5 are allowed)"},
+		{0, offered{late: 0.2}, "20% of the connections began only after the next one was due (at most 0.1 are allowed)"},
+		{0, offered{unsent: 0.02}, "2% of the connections or requests were never begun: the client could not keep up (at most 0.01 are allowed)"},
+		{0, offered{failed: 0.02}, "2% of the connections or requests had no answer (at most 0.01 are allowed)"},
+		{0, offered{paused: 0.02}, "the client stood still in 2% of the time to collect garbage (at most 0.01 are allowed)"},
 	} {
 		f := &inFlight{
 			trial: Trial{scenario: &s}, cluster: &fakeCluster{}, observer: silent{}, record: &results.Trial{},
-			strains: []strain.Strain{{Elapsed: time.Second}}, drift: test.drift, unsent: test.unsent,
+			strains: []strain.Strain{{Elapsed: time.Second}}, drift: test.drift, offered: test.offered,
 		}
 		f.judgeTrust()
 		if got := f.record.Untrusted(); got != test.want {

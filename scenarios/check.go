@@ -121,7 +121,7 @@ func (d *decoder) checkWork(s *Scenario) {
 		d.report(d.marks[at].value, Problem{Path: at, Message: at + " is too short for a single " + unit,
 			Found: fmt.Sprintf("%v at %v/s", duration, rate), Expected: "rate x duration of at least 1"})
 	}
-	if c := s.Traffic.Connect; c != nil {
+	if c := s.Traffic.Connect; c != nil && c.Rate > 0 {
 		work("traffic.connect", float64(c.Rate), c.Duration, "connection")
 	}
 	if h := s.Traffic.HTTP; h != nil {

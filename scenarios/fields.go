@@ -103,7 +103,8 @@ func trafficFields() []field {
 		{path: "traffic", about: "The load during the measurement."},
 		{path: "traffic.connect", about: "Opens new TCP connections at a fixed rate and closes each as soon as it is established. " +
 			"Used by the instruments connect and path."},
-		rate.as("traffic.connect.rate", "New connections per second.", nil),
+		rate.as("traffic.connect.rate", "New connections per second.", nil).
+			with("half or less of what the weakest mode keeps up with at the largest point, which is tried before the first trial: 1, 2 or 5 times a power of ten"),
 		duration.as("traffic.connect.warmup", "Load before the duration that is not counted.", DefaultConnectWarmup),
 		duration.as("traffic.connect.duration", "How long connections are counted.", nil),
 		duration.as("traffic.connect.timeout", "A connection that takes longer is given up and counted as censored.", DefaultConnectTimeout),

@@ -21,9 +21,10 @@ with its 95% interval, a test, and a verdict. Runs whose machine, kernel or
 programs differ, or whose scenarios measure other things, are refused, with the
 differences; settings of the modes may differ, and are named.
 
-A run is a run directory, the name of a run in the folder of runs, or "latest".`,
+A run is a run directory, the name of a run in the folder of runs, "latest", or a
+file that "svcbench baseline" has written.`,
 		Example: `  svcbench compare runs/20261127-051500-quick latest
-  svcbench compare baseline/ latest --fail-on worse:5%
+  svcbench compare baseline.json latest --fail-on worse:5%
   svcbench compare before after -o json`,
 		Args: cobra.ExactArgs(2),
 	}
@@ -34,13 +35,10 @@ A run is a run directory, the name of a run in the folder of runs, or "latest".`
 	cmd.Flags().Var(&limits, "fail-on", "verdict and share from which on the exit code is 3, such as worse:5%")
 	cmd.ValidArgsFunction = completeRuns(out)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		var runs [2]*results.Data
+		var runs [2]*reports.Baseline
 		for i, name := range args {
-			dir, err := findRun(*out, name)
-			if err != nil {
-				return err
-			}
-			if runs[i], err = results.Open(dir); err != nil {
+			var err error
+			if runs[i], err = openBaseline(*out, name); err != nil {
 				return err
 			}
 		}

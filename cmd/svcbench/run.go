@@ -197,11 +197,15 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	if err != nil {
 		return none, err
 	}
+	tried, err := p.chooseRates(ctx, display, dir, env)
+	if err != nil {
+		return none, err
+	}
 	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(p.plan.Trials), "trial"), progress.Rough(p.plan.Estimate()), dir))
 	watcher := newWatcher(ctx, display, 1)
 	watcher.expect(p.plan.Results())
 	return runners.Run(ctx, p.provider, p.plan, runners.Options{
-		Dir: dir, Command: command, Environment: env, Observer: watcher.lane(), Enough: r.choose.blocks.enough(dir, r.budget, display.Line),
+		Dir: dir, Command: command, Environment: env, Observer: watcher.lane(), Pilot: tried, Enough: r.choose.blocks.enough(dir, r.budget, display.Line),
 	})
 }
 

@@ -123,6 +123,9 @@ const (
 	// MachineSystem is the CPU time that the whole machine spent in the kernel
 	// during churn, instruments and all.
 	MachineSystem = "machine.cpu.system"
+	// ConnectSaturation is the highest rate of new connections at which nine of ten
+	// begin within 10 ms of when they were due and at most 1 % fail.
+	ConnectSaturation = "connect.saturation"
 	// Rules is the prefix of the numbers of kernel objects: rules, or entries
 	// of maps.
 	Rules = "rules."
@@ -159,7 +162,7 @@ const (
 // for rates and for numbers that are no judgement, such as the rule count.
 func LowerIsBetter(metric string) bool {
 	switch {
-	case metric == PopulateRate, metric == ChurnDue, metric == ChurnSent, metric == ChurnRate, metric == Saturation, strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
+	case metric == PopulateRate, metric == ChurnDue, metric == ChurnSent, metric == ChurnRate, metric == Saturation, metric == ConnectSaturation, strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
 		return false
 	}
 	return true

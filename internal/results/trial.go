@@ -98,8 +98,8 @@ type Trial struct {
 
 // Check is a condition of trust in a trial.
 type Check struct {
-	// Name is "others", "steal", "conntrack", "memory", "drift",
-	// "unsent" or "clock".
+	// Name is "others", "steal", "conntrack", "memory", "drift", "late",
+	// "unsent", "failed", "paused" or "clock".
 	Name string `json:"name"`
 	// Value is what was found, Limit the most that is allowed.
 	Value float64 `json:"value"`
