@@ -131,16 +131,25 @@ func comma(i int) string {
 
 // ReadBaseline reads what Write has written. name is that of the file, for errors.
 func ReadBaseline(name string, data []byte) (*Baseline, error) {
-	b := &Baseline{}
-	if err := results.Decode(name, data, b); err != nil {
-		return nil, failure.New(failure.Usage, fmt.Errorf("read baseline: %w", err), "`svcbench baseline RUN` writes one")
+	const hint = "`svcbench baseline RUN` writes one"
+	// A newer file may differ in anything but its number.
+	var version struct {
+		Format int `json:"format"`
+	}
+	if err := results.Decode(name, data, &version); err != nil {
+		return nil, failure.New(failure.Usage, fmt.Errorf("read baseline: %w", err), hint)
 	}
 	switch {
-	case b.Format > baselineFormat:
-		return nil, failure.New(failure.Usage, fmt.Errorf("%s has format %d, and this svcbench reads up to %d", name, b.Format, baselineFormat), "use a newer version of svcbench")
-	case b.Format < 1:
-		return nil, failure.New(failure.Usage, fmt.Errorf("%s is no baseline: format is missing", name), "`svcbench baseline RUN` writes one")
-	case len(b.Cells) == 0:
+	case version.Format > baselineFormat:
+		return nil, failure.New(failure.Usage, fmt.Errorf("%s has format %d, and this svcbench reads up to %d", name, version.Format, baselineFormat), "use a newer version of svcbench")
+	case version.Format < 1:
+		return nil, failure.New(failure.Usage, fmt.Errorf("%s is no baseline: format is missing", name), hint)
+	}
+	b := &Baseline{}
+	if err := results.Decode(name, data, b); err != nil {
+		return nil, failure.New(failure.Usage, fmt.Errorf("read baseline: %w", err), hint)
+	}
+	if len(b.Cells) == 0 {
 		return nil, failure.New(failure.Usage, fmt.Errorf("%s: there are no numbers in it", name), "take a run with complete trials")
 	}
 	return b, nil

@@ -106,8 +106,11 @@ func refuse(all []results.Difference) error {
 	for i, d := range all {
 		lines[i] = fmt.Sprintf("\n  %s: %s, then %s", d.What, cmp.Or(d.Old, "nothing"), cmp.Or(d.New, "nothing"))
 	}
-	return failure.New(failure.Invalid, fmt.Errorf("the runs differ in more than what is compared:%s", strings.Join(lines, "")),
-		"run both on one machine, or insist with --across-environments")
+	hint := "run both on one machine, or insist with --across-environments"
+	if i := slices.IndexFunc(all, func(d results.Difference) bool { return strings.HasPrefix(d.What, "traffic.connect.rate ") }); i >= 0 {
+		hint = fmt.Sprintf("set traffic.connect.rate: %s in the scenario, or insist with --across-environments", cmp.Or(all[i].Old, "…"))
+	}
+	return failure.New(failure.Invalid, fmt.Errorf("the runs differ in more than what is compared:%s", strings.Join(lines, "")), hint)
 }
 
 // rows compares every number that both runs have.
@@ -179,7 +182,7 @@ func (r *Compared) fill(was, is BaselineNumber) {
 		}
 		return
 	}
-	r.Verdict = verdictOf(ratio)
+	r.Verdict = verdictOf(r.Metric, ratio)
 }
 
 // judge adjusts the p-values of headline numbers for how many they are. What is not
@@ -229,7 +232,8 @@ func (c *Comparison) Beyond(v Verdict, share float64) []Compared {
 	var all []Compared
 	for _, r := range c.Rows {
 		shown := r.Verdict != "" && r.Adjusted.Known() && r.Adjusted <= 1-stats.Confidence && (r.RatioLo > 1 || r.RatioHi < 1)
-		if shown && (r.Ratio > 1) == (v == Worse) && math.Abs(math.Log(float64(r.Ratio))) > math.Log1p(share) {
+		worse := (r.Ratio > 1) != results.HigherIsBetter(r.Metric)
+		if shown && worse == (v == Worse) && math.Abs(math.Log(float64(r.Ratio))) > math.Log1p(share) {
 			all = append(all, r)
 		}
 	}

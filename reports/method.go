@@ -24,7 +24,9 @@ func method(rows []Row, e Environment, rates []results.ChosenRate) []methodNote 
 	times := methodNote{nil, "Unit of times", []string{e.unitOfTimes()}}
 	return slices.DeleteFunc(slices.Concat([]methodNote{times}, rateNotes(rates), instrumentNotes(), statisticsNotes()), func(n methodNote) bool {
 		return len(n.metrics) > 0 && !slices.ContainsFunc(rows, func(r Row) bool {
-			return slices.ContainsFunc(n.metrics, func(m string) bool { return hasPrefix(r.Metric, m) })
+			return slices.ContainsFunc(n.metrics, func(m string) bool {
+				return hasPrefix(r.Metric, m) && (r.Metric != results.ConnectSaturation || m == r.Metric)
+			})
 		})
 	})
 }
@@ -40,10 +42,18 @@ func rateNotes(rates []results.ChosenRate) []methodNote {
 		for _, mode := range slices.Sorted(maps.Keys(r.Saturation)) {
 			limits = append(limits, fmt.Sprintf("%s %s", mode, thousands(int64(r.Saturation[mode]))))
 		}
-		n.Text = append(n.Text, fmt.Sprintf("Scenario %s leaves its rate open. Before the first trial each mode was tried at %s: it keeps up with so many new connections a second (%s). %s a second are half or less of the least of them.",
-			r.Scenario, pointName(r.Point), strings.Join(limits, ", "), thousands(int64(r.Rate))))
+		n.Text = append(n.Text, fmt.Sprintf("Scenario %s leaves its rate open. Before the first trial modes were tried at %s, and kept up with so many new connections a second: %s. %s a second are half or less of the least of them.%s",
+			r.Scenario, pointName(r.Point), strings.Join(limits, ", "), thousands(int64(r.Rate)), doubtOf(r)))
 	}
 	return []methodNote{n}
+}
+
+// doubtOf says why a rate that was chosen may be too low; "" without a reason.
+func doubtOf(r results.ChosenRate) string {
+	if r.Untrusted == "" {
+		return ""
+	}
+	return " They may do more: " + r.Untrusted + "."
 }
 
 // directNote says what connections without a Service are not.

@@ -195,7 +195,7 @@ func headline(metric string) bool {
 // its rules makes them slower too.
 func judged(metric string) bool {
 	switch {
-	case !results.LowerIsBetter(metric),
+	case !results.LowerIsBetter(metric) && !results.HigherIsBetter(metric),
 		strings.Contains(metric+".", results.Lag+"."),
 		hasPrefix(metric, results.ProgrammingWrite), // the API server's, in every mode
 		metric == results.MachineSystem,             // that of the instruments is in it

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"svcbench/internal/results"
 	"svcbench/internal/stats"
 )
 
@@ -93,7 +94,7 @@ func (r *Row) compare(m, base *measure, baseline Where) {
 		r.Warnings = append(r.Warnings, fewBlocks(ratio.N))
 		return
 	}
-	r.Verdict = verdictOf(ratio)
+	r.Verdict = verdictOf(r.Metric, ratio)
 }
 
 // bootstrapSeed is fixed, so that a report is the same whenever it is drawn.
@@ -119,8 +120,11 @@ func fewBlocks(n int) string {
 	return text
 }
 
-// verdictOf judges a ratio of a metric of which less is better.
-func verdictOf(ratio stats.Interval) Verdict {
+// verdictOf judges a ratio of a metric.
+func verdictOf(metric string, ratio stats.Interval) Verdict {
+	if results.HigherIsBetter(metric) {
+		ratio.Estimate, ratio.Lo, ratio.Hi = 1/ratio.Estimate, 1/ratio.Hi, 1/ratio.Lo
+	}
 	matters := func(ratio float64) bool { return math.Abs(math.Log(ratio)) > math.Log1p(Relevant) }
 	switch {
 	case !matters(ratio.Lo) && !matters(ratio.Hi):

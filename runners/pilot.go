@@ -15,9 +15,14 @@ import (
 	"svcbench/scenarios"
 )
 
-// share is the part of the weakest mode's saturation that a load may be: below it,
-// latencies are those of the path and not of a queue.
-const share = 0.5
+const (
+	// share is the part of the weakest mode's saturation that a load may be: below it,
+	// latencies are those of the path and not of a queue.
+	share = 0.5
+	// enoughRate is the most that is chosen: more gives no better percentiles, and the
+	// time between two connections would come near to what it takes to be woken.
+	enoughRate = 2000
+)
 
 // unrated reports whether the run chooses the rate of a scenario's connections.
 func unrated(s *scenarios.Scenario) bool {
@@ -37,7 +42,7 @@ func (p *Plan) Pilot() *Plan {
 		s.Traffic, s.Churn, s.SLO = scenarios.Traffic{}, nil, nil
 		s.Measure, s.Blocks, s.Control = []scenarios.Instrument{scenarios.Saturation}, 1, false
 		s.Points = scenarios.Points{slices.MaxFunc(p.Scenarios[i].ResolvedPoints(), func(a, b scenarios.Point) int {
-			return cmp.Or(cmp.Compare(a.Services*a.Endpoints, b.Services*b.Endpoints), cmp.Compare(a.Services, b.Services))
+			return cmp.Or(cmp.Compare(a.Services, b.Services), cmp.Compare(a.Endpoints, b.Endpoints))
 		})}
 		var modes []scenarios.Mode
 		for _, t := range p.Trials {
@@ -54,12 +59,15 @@ func (p *Plan) Pilot() *Plan {
 	return pilot
 }
 
-// Try measures a pilot in dir, which Options.Pilot of the run takes over, and gives the
-// scenarios of the plan the rates that follow from it. Nothing is left in dir when it
-// fails.
+// Try measures a pilot in Options.Dir, which Options.Pilot of the run takes over, and
+// gives the scenarios of the plan the rates that follow from it. What it has measured
+// stays there when it fails, unless ctx has ended.
 func (p *Plan) Try(ctx context.Context, provider clusters.Provider, pilot *Plan, o Options) (err error) {
+	if err := fits(provider, p); err != nil {
+		return err
+	}
 	defer func() {
-		if err != nil {
+		if failure.CodeOf(err) == failure.Interrupted {
 			err = errors.Join(err, os.RemoveAll(o.Dir))
 		}
 	}()
@@ -116,16 +124,20 @@ func chooseRate(scenario string, data *results.Data) (results.ChosenRate, error)
 				scenario, t.Mode, lowestRate, t.Point.Services), "set traffic.connect.rate in the scenario")
 		}
 		c.Saturation[t.Mode] = t.Scalars[limit].Value
+		if why := t.Untrusted(); why != "" {
+			c.Untrusted = t.Mode + ": " + why
+		}
 	}
 	if len(c.Saturation) == 0 {
 		return c, failure.New(failure.Invalid, fmt.Errorf("choose a rate for scenario %s: %s", scenario, why), "set traffic.connect.rate in the scenario, or see what is wrong with the modes")
 	}
-	c.Rate = plainRate(share * slices.Min(slices.Collect(maps.Values(c.Saturation))))
+	c.Rate = plainRate(min(enoughRate, share*slices.Min(slices.Collect(maps.Values(c.Saturation)))))
 	return c, nil
 }
 
-// plainRate is the largest of 1, 2 and 5 times a power of ten that is not above most:
-// runs on one machine choose the same, and can be compared.
+// plainRate is the largest of 1, 2 and 5 times a power of ten that is not above most, so
+// that runs on one machine hardly ever choose another: with another rate they could not
+// be compared.
 func plainRate(most float64) int {
 	best := 1
 	for power := 1; float64(power) <= most; power *= 10 {

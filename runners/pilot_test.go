@@ -72,7 +72,7 @@ func TestChooseRate(t *testing.T) {
 		{Scenario: "other", Scalars: []results.Scalar{{Metric: results.ConnectSaturation, Value: 1}}},
 		trial("iptables", results.Complete, 4700), trial("ebpf", results.Complete, 20_000), trial("ipvs", results.Failed, 0),
 	}})
-	if err != nil || c.Rate != 2000 || len(c.Saturation) != 2 || c.Point.Services != 1000 {
+	if err != nil || c.Rate != 2000 || c.Untrusted != "" || len(c.Saturation) != 2 || c.Point.Services != 1000 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for want, trials := range map[string][]*results.Trial{

@@ -33,6 +33,7 @@ const (
 
 // saturate finds the highest rate of new connections that a mode keeps up with.
 func saturate(ctx context.Context, f *inFlight) error {
+	defer f.forget()
 	limit, err := searchRate(func(rate int) (bool, error) { return f.keepsUp(ctx, rate) })
 	switch {
 	case err != nil:
@@ -102,6 +103,7 @@ func (f *inFlight) keepsUp(ctx context.Context, rate int) (bool, error) {
 }
 
 func (f *inFlight) tryRate(ctx context.Context, rate int) (bool, error) {
+	f.forget() // else its table would be full after some rates
 	targets, mix := f.mix()
 	r, err := connect.Run(ctx, f.cluster.Place(clusters.AtClient), connect.Spec{
 		Targets: targets, Protocol: f.protocol(), Mix: mix, Rate: rate,

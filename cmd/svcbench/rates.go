@@ -33,9 +33,13 @@ func (p prepared) chooseRates(ctx context.Context, display progress.Display, dir
 	return tried, nil
 }
 
-// rated refuses scenarios that leave their rate of connections open.
-func rated(chosen []scenarios.Scenario) error {
+// rated refuses scenarios that a virtual machine cannot measure: which leave their rate
+// of connections open, or look for the highest one by a clock that has no processors.
+func rated(chosen []scenarios.Scenario, clock results.Clock) error {
 	for _, s := range chosen {
+		if clock == results.InstructionClock && s.Measures(scenarios.Saturation) {
+			return failure.New(failure.Usage, errors.New("scenario "+s.Name+" measures saturation, which means nothing with the instruction clock"), "leave out clock=instructions")
+		}
 		if s.Traffic.Connect != nil && s.Traffic.Connect.Rate == 0 {
 			return failure.New(failure.Usage, errors.New("scenario "+s.Name+" leaves traffic.connect.rate open, which cannot be chosen in a virtual machine"), "set it in the scenario")
 		}

@@ -197,15 +197,19 @@ func (r *running) measure(ctx context.Context, streams Streams, chosen []scenari
 	if err != nil {
 		return none, err
 	}
+	enough := r.choose.blocks.enough(dir, r.budget, display.Line)
 	tried, err := p.chooseRates(ctx, display, dir, env)
 	if err != nil {
 		return none, err
+	}
+	if tried != "" { // by then it is elsewhere, if all goes well
+		defer os.RemoveAll(tried)
 	}
 	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(p.plan.Trials), "trial"), progress.Rough(p.plan.Estimate()), dir))
 	watcher := newWatcher(ctx, display, 1)
 	watcher.expect(p.plan.Results())
 	return runners.Run(ctx, p.provider, p.plan, runners.Options{
-		Dir: dir, Command: command, Environment: env, Observer: watcher.lane(), Pilot: tried, Enough: r.choose.blocks.enough(dir, r.budget, display.Line),
+		Dir: dir, Command: command, Environment: env, Observer: watcher.lane(), Pilot: tried, Enough: enough,
 	})
 }
 

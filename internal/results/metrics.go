@@ -158,11 +158,14 @@ const (
 	ClassChanged = "changed"
 )
 
+// HigherIsBetter reports whether more of a metric is an advantage.
+func HigherIsBetter(metric string) bool { return metric == Saturation || metric == ConnectSaturation }
+
 // LowerIsBetter reports whether less of a metric is an advantage. It is false
 // for rates and for numbers that are no judgement, such as the rule count.
 func LowerIsBetter(metric string) bool {
 	switch {
-	case metric == PopulateRate, metric == ChurnDue, metric == ChurnSent, metric == ChurnRate, metric == Saturation, metric == ConnectSaturation, strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
+	case metric == PopulateRate, metric == ChurnDue, metric == ChurnSent, metric == ChurnRate, HigherIsBetter(metric), strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
 		return false
 	}
 	return true

@@ -41,6 +41,8 @@ type ChosenRate struct {
 	// keeps up with; see ConnectSaturation.
 	Point      Point              `json:"point"`
 	Saturation map[string]float64 `json:"saturation"`
+	// Untrusted says why one of these cannot be trusted; empty if all can.
+	Untrusted string `json:"untrusted,omitempty"`
 }
 
 // ModeStatus says whether a mode is part of the run.
