@@ -1,13 +1,18 @@
 package runners
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"svcbench/internal/agent"
+	"svcbench/internal/agent/connect"
 	"svcbench/internal/failure"
 	"svcbench/internal/results"
+	"svcbench/internal/stats"
 	"svcbench/scenarios"
 )
 
@@ -96,24 +101,33 @@ blocks: 1
 measure: [connect]
 traffic: {connect: {duration: 500ms, warmup: 100ms}}
 `)
-	p := &fakeProvider{t: t, prepare: func(c *fakeCluster) { c.inNamespace() }}
+	var rates []int
+	p := &fakeProvider{t: t, prepare: func(c *fakeCluster) {
+		c.inNamespace()
+		c.launcher[connect.Name] = func(ctx context.Context, conn *agent.Conn) error {
+			return agent.Answer(ctx, conn, func(_ context.Context, s connect.Spec) (*connect.Result, error) {
+				rates = append(rates, s.Rate)
+				return punctualUpTo(3000, s.Rate)
+			})
+		}
+	}}
 	plan, root := mustPlan(t, s), t.TempDir()
 	tried, dir := filepath.Join(root, ".tried"), filepath.Join(root, "run")
 	if err := plan.Try(t.Context(), p, plan.Pilot(), Options{Dir: tried}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(t.Context(), p, plan, Options{Dir: dir, Pilot: tried}); err != nil && failure.CodeOf(err) != failure.Invalid {
+	if _, err := Run(t.Context(), p, plan, Options{Dir: dir, Pilot: tried}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := results.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := data.Run.Rates; len(r) != 1 || r[0].Rate < 100 || r[0].Saturation["nftables"] < lowestRate {
+	if r := data.Run.Rates; len(r) != 1 || r[0].Rate != 1000 || r[0].Saturation["nftables"] < 2700 || r[0].Saturation["nftables"] > 3000 {
 		t.Errorf("rates %+v", r)
 	}
-	if !strings.Contains(data.Run.Scenarios[0].YAML, "rate: ") {
-		t.Errorf("the scenario is now\n%s", data.Run.Scenarios[0].YAML)
+	if last := rates[len(rates)-1]; last != 1000 || !strings.Contains(data.Run.Scenarios[0].YAML, "rate: 1000") {
+		t.Errorf("measured at %d with\n%s", last, data.Run.Scenarios[0].YAML)
 	}
 	if _, err := results.Open(filepath.Join(dir, results.PilotFolder)); err != nil {
 		t.Error(err)
@@ -121,4 +135,18 @@ traffic: {connect: {duration: 500ms, warmup: 100ms}}
 	if _, err := os.Stat(tried); err == nil {
 		t.Error("the pilot is still where it was")
 	}
+}
+
+// punctualUpTo is what a connector says that is late above a rate.
+func punctualUpTo(most, rate int) (*connect.Result, error) {
+	h := stats.NewHistogram()
+	h.Record(time.Microsecond.Nanoseconds())
+	if rate > most {
+		h.Record(time.Second.Nanoseconds())
+	}
+	lag, err := h.Encode()
+	return &connect.Result{
+		Due: 1, Started: 1, Lag: lag, Bins: make([]results.Bin, driftBins),
+		Classes: []connect.Class{{Class: results.ClassAll, Started: 1, Established: 1, Connect: lag, Syscall: lag}},
+	}, err
 }

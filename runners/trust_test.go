@@ -16,10 +16,17 @@ type owning struct{ *fakeCluster }
 
 func (owning) Owns(int) bool { return true }
 
+// bounded gives a scenario the default limits, which those of tests do not have.
+func bounded(s scenarios.Scenario) scenarios.Scenario {
+	s.Validity = scenarios.Validity{}
+	s.Default()
+	return s
+}
+
 // A trial beside which the machine did something else says what, and can still be
 // stored; one without is trusted.
 func TestTrust(t *testing.T) {
-	s := coldOnly(t, 1)
+	s := bounded(coldOnly(t, 1))
 	calm := strain.Strain{Elapsed: 10 * time.Second, Others: 200 * time.Millisecond, Stalls: true, Worst: "sh (7)", WorstTime: 100 * time.Millisecond}
 	for what, test := range map[string]struct {
 		change func(*strain.Strain)
@@ -27,11 +34,11 @@ func TestTrust(t *testing.T) {
 	}{
 		"calm":    {func(*strain.Strain) {}, ""},
 		"hog":     {func(s *strain.Strain) { s.Others = 9 * time.Second }, "other programs used the time of 0.9 processors, most of all sh (7) (at most 0.1 are allowed)"},
-		"steal":   {func(s *strain.Strain) { s.Steal = time.Second }, "the hypervisor took away the time of 0.1 processors"},
+		"steal":   {func(s *strain.Strain) { s.Steal = 2 * time.Second }, "the hypervisor took away the time of 0.2 processors"},
 		"memory":  {func(s *strain.Strain) { s.Stall = time.Second }, "something waited for memory in 10% of the time"},
 		"no PSI":  {func(s *strain.Strain) { s.Stall, s.Stalls = time.Second, false }, ""},
 		"clock":   {func(s *strain.Strain) { s.Step = time.Second }, "the clock was set by 1s"},
-		"several": {func(s *strain.Strain) { s.Step, s.Steal = time.Second, time.Second }, "; the clock was set"},
+		"several": {func(s *strain.Strain) { s.Step, s.Steal = time.Second, 2*time.Second }, "; the clock was set"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			f := &inFlight{trial: Trial{scenario: &s}, cluster: owning{&fakeCluster{}}, observer: silent{}, record: &results.Trial{}, strains: []strain.Strain{calm, calm}}
@@ -49,7 +56,7 @@ func TestTrust(t *testing.T) {
 
 // Connections that became slower, or were never begun, are no basis for a ratio.
 func TestTrustOfConnections(t *testing.T) {
-	s := parse(t, "quick", "population: {services: 5}\ntraffic: {connect: {rate: 100, duration: 1s}}\n")
+	s := bounded(parse(t, "quick", "population: {services: 5}\ntraffic: {connect: {rate: 100, duration: 1s}}\n"))
 	for _, test := range []struct {
 		drift   float64
 		offered offered
@@ -104,7 +111,7 @@ func TestTrustWithoutOwner(t *testing.T) {
 // A run ends with exit code 4 when a trial of it cannot be trusted.
 func TestUntrustedRun(t *testing.T) {
 	s := coldOnly(t, 2)
-	s.Validity.Memory, s.Validity.Clock = 1, scenarios.Duration(1) // the smallest step of a clock is too much
+	s.Validity.Clock = scenarios.Duration(1) // the smallest step of a clock is too much
 	p := &fakeProvider{prepare: func(c *fakeCluster) { c.inNamespace() }}
 	out, data, err := measure(t.Context(), t, p, &recorder{}, s)
 	if out.Complete != 2 || len(data.Trials) != 2 {

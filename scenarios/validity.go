@@ -37,7 +37,7 @@ type Validity struct {
 // The limits of scenarios that say nothing else.
 const (
 	DefaultOthers = 0.10
-	DefaultSteal  = 0.05
+	DefaultSteal  = 0.10
 	DefaultMemory = 0.05
 	// DefaultConntrack lets pass that two connections meet at one place of the table.
 	DefaultConntrack = 10
