@@ -191,6 +191,19 @@ type Forgetful interface {
 	Forget() error
 }
 
+// Owner is a cluster that knows the processes which belong to it, to svcbench and to
+// its instruments.
+type Owner interface {
+	Owns(pid int) bool
+}
+
+// Tracking is a cluster whose node counts connections that it could not remember.
+type Tracking interface {
+	// Dropped is how many connections the node's table of connections has refused or
+	// thrown out since the node was made.
+	Dropped() (uint64, error)
+}
+
 // Restartable is a cluster whose API server can be restarted.
 type Restartable interface {
 	// RestartAPI kills the API server, starts it again with the same objects and

@@ -61,6 +61,7 @@ stop() {
 case "${1:-}" in
 start)
 	answers && exit 0
+	command -v dockerd >/dev/null || { echo 'docker.sh: there is no dockerd here: apt-get install docker.io' >&2; exit 5; }
 	mkdir -p "$dir"
 	settings >"$dir/settings"
 	printf '{"runtimes": {"svcbench": {"path": "%s", "runtimeArgs": ["oci-runtime"]}}, "default-runtime": "svcbench"}\n' "$svcbench" >"$dir/daemon.json"

@@ -38,6 +38,16 @@ type place struct {
 // cell returns the cell of a mode at a point; nil if no trial is complete.
 func (s *scenario) cell(p results.Point, mode string) *cell { return s.cells[place{p, mode}] }
 
+// scenario returns the one of that name; nil if there is none.
+func (a *analysis) scenario(name string) *scenario {
+	for _, s := range a.scenarios {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
 // label is how people read a mode of the scenario.
 func (s *scenario) label(mode string) string { return results.ModeName(mode, s.variants[mode]) }
 
@@ -172,7 +182,7 @@ func compareModes(a, b string) int {
 }
 
 func modeRank(mode string) int {
-	if i := slices.Index(scenarios.Modes(), scenarios.Mode(mode)); i >= 0 {
+	if i := slices.Index(scenarios.Modes(), scenarios.Mode(results.BaseMode(mode))); i >= 0 {
 		return i
 	}
 	return len(scenarios.Modes())
@@ -182,12 +192,12 @@ func modeRank(mode string) int {
 // in every chart. Modes that svcbench does not know follow by name.
 func (a *analysis) modeStyle(mode string) int {
 	known := len(scenarios.Modes())
-	if rank := modeRank(mode); rank < known {
+	if rank := modeRank(mode); rank < known && !results.IsAgain(mode) {
 		return rank
 	}
 	var others []string
 	for _, m := range modesOf(a.data) {
-		if modeRank(m) == known {
+		if modeRank(m) == known || results.IsAgain(m) {
 			others = append(others, m)
 		}
 	}

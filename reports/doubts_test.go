@@ -70,8 +70,12 @@ func TestVerdict(t *testing.T) {
 		{1.06, 1.01, 1.1, Worse}, {1 / 1.06, 1 / 1.1, 1 / 1.01, Better},
 	} {
 		i := stats.Interval{Estimate: test.ratio, Lo: test.lo, Hi: test.hi, N: 10, Method: stats.OrderStatistics}
-		if got := verdictOf(i); got != test.want {
+		if got := verdictOf("connect.p50", i); got != test.want {
 			t.Errorf("%v [%v, %v]: %q, want %q", test.ratio, test.lo, test.hi, got, test.want)
+		}
+		other := map[Verdict]Verdict{Better: Worse, Worse: Better}[test.want]
+		if got := verdictOf(results.ConnectSaturation, i); got != other && (other != "" || got != test.want) {
+			t.Errorf("%v [%v, %v] of what should be high: %q", test.ratio, test.lo, test.hi, got)
 		}
 	}
 }

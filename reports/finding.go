@@ -30,6 +30,7 @@ func claims() []claim {
 		{"programming.remove.p50", "leads the last connection to a removed endpoint %s after the API write", "%s after it", "goes on for %s", "p50"},
 		{"programming.storm.p50", "lets the last of many changes at once be obeyed %s after they were due", "%s after that", "takes %s", "p50"},
 		{"flow.silence.p50", "leaves kept connections without an answer for %s when their pod has gone", "for %s", "does for %s", "p50"},
+		{results.ConnectSaturation, "keeps up with %s new connections", "with %s", "does with %s", "median"},
 		{results.Saturation, "keeps up with %s changes", "with %s", "does with %s", "median"},
 		{results.ColdStart, "serves the whole population %s after a cold start", "after %s", "takes %s", "median"},
 		{results.RestartSync, "obeys a change that it had missed %s after a restart", "after %s", "takes %s", "median"},
@@ -52,6 +53,9 @@ func (a *analysis) findings(rows []Row) []Finding {
 			for _, text := range c.sentences(s, p, rows) {
 				all = append(all, Finding{Scenario: s.Name, Point: p, Metric: c.metric, Text: text})
 			}
+		}
+		if text := s.noise(rows); text != "" {
+			all = append(all, Finding{Scenario: s.Name, Text: text})
 		}
 		if text := s.caution(); text != "" {
 			all = append(all, Finding{Scenario: s.Name, Text: text})
@@ -89,9 +93,12 @@ func (c claim) sentences(s *scenario, p results.Point, rows []Row) []string {
 		r := findRow(rows, s.Name, p, mode, c.metric)
 		switch {
 		case r == nil:
-		case len(s.modes) == 1:
+		case s.alone():
+			if results.IsAgain(mode) {
+				continue
+			}
 			texts = append(texts, at+c.single(*r))
-		case base == nil || mode == s.baseline:
+		case base == nil || mode == s.baseline, results.IsAgain(mode):
 		case r.Ratio.Known():
 			others = append(others, *r)
 		case r.Verdict == NotComparable:
@@ -185,7 +192,7 @@ func (s *scenario) caution() string {
 		}
 	}
 	switch {
-	case len(s.modes) < 2:
+	case s.alone():
 		return "Only one mode was measured, so that there is nothing to compare it with."
 	case s.cell(largest, s.baseline) == nil:
 		return fmt.Sprintf("The baseline %s has no complete trial at the largest point.", s.label(s.baseline))

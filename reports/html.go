@@ -90,7 +90,7 @@ func (s *Summary) page() (*page, error) {
 		TrialsText: s.trialsText(), CensoredText: s.censoredText(), NotRun: s.notRunText(), LeftOut: s.leftOut(),
 		Failed: s.failedTable(), Missing: s.missingTable(), Warnings: s.warningTable(),
 		Censored: s.censoredTable(), Lag: s.lagTable(),
-		Proxies: s.analysis.proxies(), Method: method(s.Rows, s.Environment), Trials: s.analysis.trialTable(),
+		Proxies: s.analysis.proxies(), Method: method(s.Rows, s.Environment, s.Run.Rates), Trials: s.analysis.trialTable(),
 	}
 	for _, sc := range s.analysis.scenarios {
 		section, err := s.section(sc)

@@ -21,6 +21,8 @@ type measure struct {
 	estimate stats.Interval
 	atLeast  bool
 
+	// untrusted says why a trial among them cannot be trusted; "" if all can.
+	untrusted                 string
 	samples, censored, errors int64
 	warnings                  []string
 }
@@ -42,9 +44,20 @@ func (c *cell) measures() map[string]*measure {
 		all[metric] = m
 	}
 	for metric, m := range all {
+		m.untrusted = c.untrusted()
 		m.warnings = append(m.warnings, c.warningsOf(metric)...)
 	}
 	return all
+}
+
+// untrusted says why a trial of the cell cannot be trusted; "" if all can.
+func (c *cell) untrusted() string {
+	for _, t := range c.trials {
+		if why := t.Untrusted(); why != "" {
+			return fmt.Sprintf("block %d: %s", t.Block, why)
+		}
+	}
+	return ""
 }
 
 // disagreement is the factor between blocks of one metric above which they have

@@ -2,7 +2,9 @@ package reports
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"svcbench/internal/results"
 	"svcbench/internal/stats"
@@ -18,13 +20,40 @@ type methodNote struct {
 }
 
 // method returns the notes that the rows need.
-func method(rows []Row, e Environment) []methodNote {
+func method(rows []Row, e Environment, rates []results.ChosenRate) []methodNote {
 	times := methodNote{nil, "Unit of times", []string{e.unitOfTimes()}}
-	return slices.DeleteFunc(slices.Concat([]methodNote{times}, instrumentNotes(), statisticsNotes()), func(n methodNote) bool {
+	return slices.DeleteFunc(slices.Concat([]methodNote{times}, rateNotes(rates), instrumentNotes(), statisticsNotes()), func(n methodNote) bool {
 		return len(n.metrics) > 0 && !slices.ContainsFunc(rows, func(r Row) bool {
-			return slices.ContainsFunc(n.metrics, func(m string) bool { return hasPrefix(r.Metric, m) })
+			return slices.ContainsFunc(n.metrics, func(m string) bool {
+				return hasPrefix(r.Metric, m) && (r.Metric != results.ConnectSaturation || m == r.Metric)
+			})
 		})
 	})
+}
+
+// rateNotes says of each rate that the run chose what it rests on.
+func rateNotes(rates []results.ChosenRate) []methodNote {
+	if len(rates) == 0 {
+		return nil
+	}
+	n := methodNote{Title: "Rates of connections"}
+	for _, r := range rates {
+		var limits []string
+		for _, mode := range slices.Sorted(maps.Keys(r.Saturation)) {
+			limits = append(limits, fmt.Sprintf("%s %s", mode, thousands(int64(r.Saturation[mode]))))
+		}
+		n.Text = append(n.Text, fmt.Sprintf("Scenario %s leaves its rate open. Before the first trial modes were tried at %s, and kept up with so many new connections a second: %s. %s a second are half or less of the least of them.%s",
+			r.Scenario, pointName(r.Point), strings.Join(limits, ", "), thousands(int64(r.Rate)), doubtOf(r)))
+	}
+	return []methodNote{n}
+}
+
+// doubtOf says why a rate that was chosen may be too low; "" without a reason.
+func doubtOf(r results.ChosenRate) string {
+	if r.Untrusted == "" {
+		return ""
+	}
+	return " They may do more: " + r.Untrusted + "."
 }
 
 // directNote says what connections without a Service are not.
@@ -43,6 +72,9 @@ func instrumentNotes() []methodNote {
 			"The time from calling connect() to the established connection. New connections start at a fixed rate whether or not earlier ones have finished. connect.syscall is the duration of the non-blocking connect() call itself; on the virtual links of one machine the whole handshake runs inside it and the two are the same. connect.lag is how late connections were started against the schedule. It is no part of the latency; where more than 5% of the connections began only after the next one was due, the load was not the one asked for and there is a warning.",
 			"direct is the same to pod IPs, without a Service. " + directNote,
 			"A connection that takes longer than the scenario's time-out is censored: it counts as longer than anything seen.",
+		}},
+		{[]string{results.ConnectSaturation}, "connect.saturation: how many connections", []string{
+			"The highest rate of new connections at which nine of ten begin within 10 ms of when they were due and at most 1% fail. Rates are doubled until one is not kept up with, twice, for a second each, and then the distance to the one before is halved three times, in ratios: the limit is between the number and a ninth above it. The client shares the machine's processors, so that the number is one to compare modes by, and not what a node of that size can do.",
 		}},
 		{[]string{results.HTTPKeepAlive, results.HTTPNew}, "http: requests", []string{
 			"Response times of HTTP requests at a fixed rate, once on kept connections and once with a new connection for each request. A response time counts from the moment the request was due, so that a stall is charged to all requests it held up. .service counts from when the request was really sent, .lag is the difference. A percentile of which less than half is left without the lag has a warning.",

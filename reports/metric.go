@@ -50,6 +50,7 @@ func families() []family {
 		{results.Path, "First packet inside the node"},
 		{results.Connect, "New connection, seen by the client"},
 		{results.ConnectSyscall, "The connect() call"},
+		{results.ConnectSaturation, "Highest rate of new connections that is kept up with"},
 		{results.ConnectChurn, "New connection during churn"},
 		{results.ConnectRestart, "New connection while the proxy restarts"},
 		{results.ConnectRestartAPI, "New connection while the API server restarts"},
@@ -177,7 +178,7 @@ func headline(metric string) bool {
 		"connect.churn.p99", "http.keepalive.p50", "http.keepalive.p99", "http.new.p50", "http.new.p99",
 		"programming.add.p50", "programming.add.p90", "programming.add.p99",
 		"programming.remove.p50", "programming.remove.p90", "programming.remove.p99", "programming.failing.p99", "programming.storm.p50",
-		"flow.stale.p50", "flow.silence.p50", results.Saturation, results.RestartSync, results.RestartAPI, results.ProxyCPUChange,
+		"flow.stale.p50", "flow.silence.p50", results.Saturation, results.ConnectSaturation, results.RestartSync, results.RestartAPI, results.ProxyCPUChange,
 		"programming.pod.total.p50", "programming.pod.ready.p50", "programming.pod.slice.p50",
 		"programming.pod.traffic.p50", "programming.pod.traffic.p90", "programming.pod.remove.p50",
 		"programming.pod.leave.p50", "programming.pod.leave.p90", "programming.pod.gap.p50",
@@ -194,7 +195,7 @@ func headline(metric string) bool {
 // its rules makes them slower too.
 func judged(metric string) bool {
 	switch {
-	case !results.LowerIsBetter(metric),
+	case !results.LowerIsBetter(metric) && !results.HigherIsBetter(metric),
 		strings.Contains(metric+".", results.Lag+"."),
 		hasPrefix(metric, results.ProgrammingWrite), // the API server's, in every mode
 		metric == results.MachineSystem,             // that of the instruments is in it

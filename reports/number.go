@@ -1,11 +1,10 @@
 package reports
 
 import (
-	"time"
-
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"svcbench/internal/results"
 )

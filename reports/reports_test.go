@@ -295,7 +295,7 @@ func TestWrite(t *testing.T) {
 	if err != nil || !bytes.Equal(before, after) {
 		t.Errorf("written again, the report differs: %v", err)
 	}
-	if files, _ := os.ReadDir(dir); len(files) != 2 {
+	if files, _ := os.ReadDir(dir); len(files) != 7 {
 		t.Errorf("the folder has %v", files)
 	}
 	if _, err := Write(filepath.Join(dir, "absent"), data, Options{}); failure.CodeOf(err) != failure.Environment {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"svcbench/internal/results"
+	"svcbench/internal/stats"
 )
 
 // Summarize derives every number of a run. Only complete trials count; failed
@@ -20,7 +21,7 @@ func Summarize(data *results.Data, opts Options) (*Summary, error) {
 	s := &Summary{
 		Run: RunInfo{
 			ID: run.ID, Started: run.Started, Finished: run.Finished, Command: run.Command, Seed: run.Seed,
-			Provider: run.Provider, Interrupted: run.Interrupted, Modes: run.Modes,
+			Provider: run.Provider, Interrupted: run.Interrupted, Modes: run.Modes, Rates: run.Rates,
 		},
 		Environment: Environment{Environment: data.Environment, Clock: data.Environment.Clock()},
 		Trials:      countTrials(data),
@@ -28,7 +29,12 @@ func Summarize(data *results.Data, opts Options) (*Summary, error) {
 		analysis:    a,
 	}
 	for _, sc := range a.scenarios {
-		s.Rows = append(s.Rows, sc.rows()...)
+		rows := sc.rows()
+		missed, err := sc.missed(rows)
+		if err != nil {
+			return nil, err
+		}
+		s.Rows, s.Missed = append(s.Rows, rows...), append(s.Missed, missed...)
 	}
 	s.note(data)
 	s.Findings = a.findings(s.Rows)
@@ -79,7 +85,23 @@ func (s *scenario) rows() []Row {
 			}
 		}
 	}
+	adjust(rows)
 	return rows
+}
+
+// adjust corrects the p-values of the headline numbers of a scenario for how many they
+// are.
+func adjust(rows []Row) {
+	var family []int
+	var p []float64
+	for i, r := range rows {
+		if headline(r.Metric) && judged(r.Metric) && r.P.Known() {
+			family, p = append(family, i), append(p, float64(r.P))
+		}
+	}
+	for k, adjusted := range stats.Holm(p) {
+		rows[family[k]].Adjusted = Number(adjusted)
+	}
 }
 
 // compareMetrics orders metrics by family, then by name; percentiles are in
@@ -108,7 +130,8 @@ func (s *scenario) row(c *cell, m, base *measure) Row {
 		Estimate: Number(m.estimate.Estimate), Lo: Number(m.estimate.Lo), Hi: Number(m.estimate.Hi),
 		AtLeast: m.atLeast, N: len(m.blocks), Samples: m.samples, Censored: m.censored, Errors: m.errors,
 		Baseline: s.baseline, against: s.label(s.baseline), Ratio: unknown(), RatioLo: unknown(), RatioHi: unknown(),
-		Warnings: append([]string{}, m.warnings...), blocks: m.blocks, bounds: m.bounds,
+		BootLo: unknown(), BootHi: unknown(), P: unknown(), Adjusted: unknown(),
+		Warnings: append([]string{}, m.warnings...), blocks: m.blocks, bounds: m.bounds, untrusted: m.untrusted,
 	}
 	if c.mode != s.baseline {
 		r.compare(m, base, s.where(c.point, s.baseline))

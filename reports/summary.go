@@ -27,6 +27,8 @@ type Summary struct {
 	Findings []Finding `json:"findings"`
 	// Rows are ordered by scenario, point, metric and mode.
 	Rows []Row `json:"rows"`
+	// Missed are the objectives of scenarios that are not met.
+	Missed []Missed `json:"missed,omitempty"`
 	// Missing are the metrics that were asked for and not measured.
 	Missing []Absence `json:"missing"`
 	// Failed are the trials that did not finish; they are in no row.
@@ -46,6 +48,8 @@ type RunInfo struct {
 	Command  string    `json:"command"`
 	Seed     uint64    `json:"seed"`
 	Provider string    `json:"provider"`
+	// Rates are the rates of connections that the run chose.
+	Rates []results.ChosenRate `json:"rates,omitempty"`
 	// Interrupted says why the run ended early.
 	Interrupted string               `json:"interrupted,omitempty"`
 	Modes       []results.ModeStatus `json:"modes"`
@@ -102,6 +106,14 @@ type Row struct {
 	Ratio   Number `json:"ratio"`
 	RatioLo Number `json:"ratioLo"`
 	RatioHi Number `json:"ratioHi"`
+	// BootLo and BootHi are the ends of a second interval of Ratio, by the seeded
+	// bootstrap over blocks; see stats.BootstrapRatio.
+	BootLo Number `json:"bootLo"`
+	BootHi Number `json:"bootHi"`
+	// P is that of Wilcoxon's signed-rank test of the ratios, Adjusted that after
+	// Holm over all judged headline numbers of the scenario; null for others.
+	P        Number `json:"p"`
+	Adjusted Number `json:"adjustedP"`
 	// Pairs is the number of blocks that Ratio rests on: those in which both
 	// modes have the metric.
 	Pairs    int      `json:"pairs,omitempty"`
@@ -114,6 +126,8 @@ type Row struct {
 	// lower bounds.
 	blocks map[int]float64
 	bounds map[int]bool
+	// untrusted says why a trial that the row rests on cannot be trusted.
+	untrusted string
 }
 
 // label is how people read the row's mode.

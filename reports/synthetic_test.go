@@ -23,6 +23,10 @@ type synthetic struct {
 	small bool
 	// variants are what modes are set up as.
 	variants map[string]string
+	// again makes another run of the same, slower one in which changes take so
+	// much longer.
+	again  uint64
+	slower float64
 }
 
 const (
@@ -88,9 +92,9 @@ type maker struct {
 }
 
 func (s synthetic) trial(t *testing.T, mode string, services, block int) *results.Trial {
-	shared := rand.New(rand.NewPCG(uint64(services), uint64(block)))
+	shared := rand.New(rand.NewPCG(uint64(services)+1000*s.again, uint64(block)))
 	m := &maker{
-		Rand: rand.New(rand.NewPCG(uint64(services)*31+uint64(block), uint64(len(mode))*7+uint64(mode[0]))), t: t,
+		Rand: rand.New(rand.NewPCG(uint64(services)*31+uint64(block), uint64(len(mode))*7+uint64(mode[0])+1000*s.again)), t: t,
 		trial: &results.Trial{
 			ID: fmt.Sprintf("b%02d-%d-%s", block, services, mode), Scenario: "quick", Mode: mode, Variant: s.variants[mode], Provider: "local",
 			Correct: correct(mode),
@@ -116,7 +120,7 @@ func (s synthetic) trial(t *testing.T, mode string, services, block int) *result
 	}
 	m.histogram(results.Path, results.ClassAll, path, 0.5, s.samples, 0)
 	m.histogram(results.Connect, results.ClassAll, 45*microsecond+path, 0.4, s.samples, 0)
-	m.changes(15, sync)
+	m.changes(15, sync*(1+s.slower))
 	m.scalar(results.ColdStart, "s", 0.3+size*2e-4+sync/1e9)
 	m.scalar(results.ProxyCPU, "s", 0.5+size*4e-4+sync/1e9*8)
 	m.scalar(results.ProxyRSS, "bytes", 60e6+size*9e3)

@@ -33,7 +33,7 @@ func (r *Row) unlike(baseline Where) string {
 	return ""
 }
 
-func isCilium(w Where) bool { return w.Mode == string(scenarios.EBPF) }
+func isCilium(w Where) bool { return results.BaseMode(w.Mode) == string(scenarios.EBPF) }
 
 func isSocket(w Where) bool { return isCilium(w) && w.Variant == string(scenarios.DatapathSocket) }
 
@@ -54,7 +54,7 @@ func (s *scenario) remarkOn(metric string) string {
 	var remarks []string
 	for _, mode := range s.modes {
 		switch w := s.where(results.Point{}, mode); {
-		case isDirect(metric) && mode == string(scenarios.IPTables):
+		case isDirect(metric) && results.BaseMode(mode) == string(scenarios.IPTables) && !results.IsAgain(mode):
 			remarks = append(remarks, "no floor in iptables mode: compared with the rules of all Services")
 		case isCilium(w) && (metric == results.ColdStart || metric == results.ProxyCPU):
 			remarks = append(remarks, s.label(mode)+": with compiling its BPF programs")

@@ -39,6 +39,12 @@ func (s *Summary) alert() string {
 	if text := s.incorrectText(); text != "" {
 		parts = append(parts, text)
 	}
+	if text := s.untrustedText(); text != "" {
+		parts = append(parts, text)
+	}
+	if text := s.missedText(); text != "" {
+		parts = append(parts, text)
+	}
 	if s.Trials.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%s of %d failed.", count(s.Trials.Failed, "trial"), s.Trials.Complete+s.Trials.Failed))
 	}
@@ -48,6 +54,27 @@ func (s *Summary) alert() string {
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// untrustedText says that trials cannot be trusted, and why the first of each mode.
+func (s *Summary) untrustedText() string {
+	n := 0
+	var why []string
+	for _, t := range s.analysis.data.Trials {
+		if text := t.Untrusted(); text != "" && t.Status == results.Complete {
+			n++
+			why = append(why, fmt.Sprintf("%s, block %d: %s", results.ModeName(t.Mode, t.Variant), t.Block, text))
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	const shown = 3
+	text := fmt.Sprintf("%s cannot be trusted, and with them no comparison of their modes at these points. %s", count(n, "trial"), strings.Join(why[:min(n, shown)], ". "))
+	if n > shown {
+		text += fmt.Sprintf(". And %d more", n-shown)
+	}
+	return text + "."
 }
 
 // facts are the line under the title.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"svcbench/internal/results"
 	"svcbench/internal/stats"
 )
 
@@ -84,6 +85,7 @@ func (r *Row) compare(m, base *measure, baseline Where) {
 		r.Warnings = append(r.Warnings, reason)
 		return
 	}
+	r.tests(ours, theirs)
 	r.Ratio, r.RatioLo, r.RatioHi, r.Pairs = Number(ratio.Estimate), Number(ratio.Lo), Number(ratio.Hi), ratio.N
 	if !judged(r.Metric) {
 		return
@@ -92,7 +94,22 @@ func (r *Row) compare(m, base *measure, baseline Where) {
 		r.Warnings = append(r.Warnings, fewBlocks(ratio.N))
 		return
 	}
-	r.Verdict = verdictOf(ratio)
+	r.Verdict = verdictOf(r.Metric, ratio)
+}
+
+// bootstrapSeed is fixed, so that a report is the same whenever it is drawn.
+const bootstrapSeed = 1
+
+// tests adds what stands beside the interval of a ratio.
+func (r *Row) tests(ours, theirs []float64) {
+	logs := make([]float64, len(ours))
+	for i := range ours {
+		logs[i] = math.Log(ours[i] / theirs[i])
+	}
+	r.P = Number(stats.SignedRank(logs))
+	if boot, ok := stats.BootstrapRatio(ours, theirs, bootstrapSeed); ok && boot.Method != stats.None {
+		r.BootLo, r.BootHi = Number(boot.Lo), Number(boot.Hi)
+	}
 }
 
 func fewBlocks(n int) string {
@@ -103,8 +120,11 @@ func fewBlocks(n int) string {
 	return text
 }
 
-// verdictOf judges a ratio of a metric of which less is better.
-func verdictOf(ratio stats.Interval) Verdict {
+// verdictOf judges a ratio of a metric.
+func verdictOf(metric string, ratio stats.Interval) Verdict {
+	if results.HigherIsBetter(metric) {
+		ratio.Estimate, ratio.Lo, ratio.Hi = 1/ratio.Estimate, 1/ratio.Hi, 1/ratio.Lo
+	}
 	matters := func(ratio float64) bool { return math.Abs(math.Log(ratio)) > math.Log1p(Relevant) }
 	switch {
 	case !matters(ratio.Lo) && !matters(ratio.Hi):
@@ -121,16 +141,21 @@ func verdictOf(ratio stats.Interval) Verdict {
 
 // incomparable says why two measures have no ratio; "" if they have one.
 func incomparable(m, base *measure) string {
-	for _, side := range []struct {
-		*measure
-		name string
-	}{{m, "this mode"}, {base, "the baseline"}} {
-		switch {
-		case side.bounded(), len(side.blocks) == 0:
-			return noRatio + "the number of " + side.name + " is a lower bound in at least one block"
-		case float64(side.errors) > TolerableErrors*float64(side.errors+side.samples):
-			return fmt.Sprintf(noRatio+"more than %g%% of the attempts of %s failed", 100*TolerableErrors, side.name)
-		}
+	if why := cmp.Or(m.unfit("this mode"), base.unfit("the baseline")); why != "" {
+		return noRatio + why
+	}
+	return ""
+}
+
+// unfit says why no ratio can rest on a measure, which has that name; "" if one can.
+func (m *measure) unfit(name string) string {
+	switch {
+	case m.untrusted != "":
+		return "a trial of " + name + " cannot be trusted: " + m.untrusted
+	case m.bounded(), len(m.blocks) == 0:
+		return "the number of " + name + " is a lower bound in at least one block"
+	case float64(m.errors) > TolerableErrors*float64(m.errors+m.samples):
+		return fmt.Sprintf("more than %g%% of the attempts of %s failed", 100*TolerableErrors, name)
 	}
 	return ""
 }

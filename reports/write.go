@@ -16,23 +16,36 @@ const (
 	MarkdownFile = "report.md"
 )
 
-// Write draws the reports of a run into dir and returns their paths. Each
-// replaces an earlier one as a whole or not at all.
+// Write draws the reports of a run into dir; see Summary.Write.
 func Write(dir string, data *results.Data, opts Options) ([]string, error) {
 	s, err := Summarize(data, opts)
 	if err != nil {
 		return nil, err
 	}
+	return s.Write(dir)
+}
+
+// Write draws the reports into dir and returns the paths of those for people; beside
+// them are the files for other programs. Each replaces an earlier one as a whole or not
+// at all.
+func (s *Summary) Write(dir string) ([]string, error) {
 	var paths []string
 	for _, report := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{{HTMLFile, s.WriteHTML}, {MarkdownFile, s.WriteMarkdown}} {
+		name   string
+		write  func(io.Writer) error
+		people bool
+	}{
+		{HTMLFile, s.WriteHTML, true}, {MarkdownFile, s.WriteMarkdown, true},
+		{BenchFile, s.WriteBenchfmt, false}, {CSVFile, s.WriteCSV, false}, {OpenMetricsFile, s.WriteOpenMetrics, false},
+		{HDRFile, s.WriteHDR, false}, {JUnitFile, s.WriteJUnit, false},
+	} {
 		path := filepath.Join(dir, report.name)
 		if err := replace(path, report.write); err != nil {
 			return paths, err
 		}
-		paths = append(paths, path)
+		if report.people {
+			paths = append(paths, path)
+		}
 	}
 	return paths, nil
 }

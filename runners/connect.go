@@ -34,11 +34,12 @@ func connectTraffic(ctx context.Context, f *inFlight) error {
 	result, err := connect.Run(ctx, f.cluster.Place(clusters.AtClient), connect.Spec{
 		Targets: targets, Protocol: f.protocol(), Mix: mix, Rate: c.Rate,
 		Warmup: c.Warmup.Std(), Duration: c.Duration.Std(), Timeout: c.Timeout.Std(),
-		Seed: f.random("connect").Uint64(),
+		Seed: f.random("connect").Uint64(), BinWidth: c.Duration.Std() / driftBins,
 	})
 	if err != nil {
 		return err
 	}
+	f.drift, f.offered = driftOf(result.Bins), f.offered.worse(connectionsOffered(result))
 	f.warmups = counted(c.Rate, c.Warmup.Std())
 	if f.protocol() == agent.UDP {
 		f.note("a connection of UDP is a new source port, one datagram and its answer: connect holds the way back and the backend's turn; connect.syscall is connect() and send() together")
@@ -48,6 +49,32 @@ func connectTraffic(ctx context.Context, f *inFlight) error {
 	}
 	f.doubtConnector(results.Connect, result)
 	return f.storeConnections(result)
+}
+
+// driftBins is into how many parts of like length connections are divided to see
+// whether they became slower or faster.
+const driftBins = 10
+
+// driftOf is by what share the slower half of a time is slower than the other: of each
+// the median of the medians of its parts; 0 if that cannot be said.
+func driftOf(bins []results.Bin) float64 {
+	half := func(bins []results.Bin) float64 {
+		var medians []float64
+		for _, b := range bins {
+			if b.Count > 0 {
+				medians = append(medians, float64(b.P50))
+			}
+		}
+		if len(medians) == 0 {
+			return 0
+		}
+		return stats.Median(medians).Estimate
+	}
+	first, second := half(bins[:len(bins)/2]), half(bins[len(bins)/2:])
+	if first == 0 || second == 0 {
+		return 0
+	}
+	return max(first/second, second/first) - 1
 }
 
 // counted is how many connections are due in the first d of a schedule.

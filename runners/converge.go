@@ -84,7 +84,7 @@ func coldStart(ctx context.Context, f *inFlight) error {
 	return nil
 }
 
-// forget makes the node forget the thousands of connections that were tried
+// forget makes the node forget connections, such as the thousands that were tried
 // while the proxy had not programmed their Services yet.
 func (f *inFlight) forget() {
 	c, ok := f.cluster.(clusters.Forgetful)

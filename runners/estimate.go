@@ -15,6 +15,8 @@ const (
 	estimatedRest   = 0.6 // reach pods, verify again, remove the cluster
 	estimatedAttach = 0.2 // the path programs
 
+	estimatedSaturate = 18.0 // some rates, those that are too high twice
+
 	// Services become slower to write the more there are: the API server
 	// counts all cluster IPs each time it gives one away. That alone would
 	// make it grow with the square; what no longer fits a processor's cache
@@ -64,6 +66,9 @@ func Estimate(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode)
 	}
 	if s.Measures(scenarios.Path) {
 		seconds += estimatedAttach
+	}
+	if s.Measures(scenarios.Saturation) {
+		seconds += estimatedSaturate
 	}
 	if h := s.Traffic.HTTP; h != nil {
 		each := h.Warmup.Std().Seconds() + h.Duration.Std().Seconds() + estimatedCollect

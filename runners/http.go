@@ -34,6 +34,7 @@ func httpTraffic(kind scenarios.ConnectionKind) func(context.Context, *inFlight)
 		if kept {
 			name = results.HTTPKeepAlive
 		}
+		f.offered = f.offered.worse(requestsOffered(result))
 		f.doubtHTTP(name, result)
 		return f.storeHTTP(name, result)
 	}

@@ -11,6 +11,7 @@ import (
 	"svcbench/internal/agent"
 	"svcbench/internal/agent/path"
 	"svcbench/internal/results"
+	"svcbench/internal/strain"
 	"svcbench/runners/churn"
 	"svcbench/runners/population"
 	"svcbench/runners/position"
@@ -50,6 +51,14 @@ type inFlight struct {
 	cost costs
 	// From rules on.
 	classes *position.Classes
+	// strains are what else the machine did in the phases that measured, in their order,
+	// with short ones together; unobserved that this is not known of all.
+	strains    []strain.Strain
+	unobserved bool
+	// From connect on: drift is that of the connections, see driftOf, and offered what
+	// became of the load.
+	drift   float64
+	offered offered
 	// frozen is when the proxy was frozen, from churn on, if it was.
 	frozen *results.Phase
 	// From attach-path to collect-path.
@@ -96,6 +105,7 @@ func (f *inFlight) run(ctx context.Context) error {
 			go f.watch(ctx, cancel)
 		}
 	}
+	f.judgeTrust()
 	return nil
 }
 
@@ -109,9 +119,17 @@ func (f *inFlight) enter(ctx context.Context, p phase) error {
 		runtime.GC() // now, and not in the middle: rules read back are much garbage
 	}
 	start := agent.Now()
-	err := p.run(ctx, f)
+	err := f.runPhase(ctx, p)
 	f.record.Phases = append(f.record.Phases, results.Phase{Name: p.name, Start: start, End: agent.Now()})
 	return err
+}
+
+// runPhase runs a phase, and looks at the machine around one that measures.
+func (f *inFlight) runPhase(ctx context.Context, p phase) error {
+	if !p.measuring {
+		return p.run(ctx, f)
+	}
+	return f.observed(func() error { return p.run(ctx, f) })
 }
 
 // watch ends ctx when a part of the cluster has ended by itself.

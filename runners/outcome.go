@@ -20,6 +20,8 @@ type Outcome struct {
 	Planned, Complete, Failed int
 	// Failures says of each failed trial why, in order.
 	Failures []Failure
+	// Untrusted says of each complete trial that cannot be trusted why.
+	Untrusted []Failure
 	// Stopped is why it ended before the last trial; nil if it did not. It is
 	// a failure.Interrupted when the user is why.
 	Stopped error
@@ -35,6 +37,9 @@ func OutcomeOf(d *results.Data, stopped error) Outcome {
 	for _, t := range d.Trials {
 		if t.Status == results.Complete {
 			o.Complete++
+			if why := t.Untrusted(); why != "" {
+				o.Untrusted = append(o.Untrusted, Failure{Trial: t.ID, Because: why})
+			}
 			continue
 		}
 		o.Failed++
@@ -44,7 +49,7 @@ func OutcomeOf(d *results.Data, stopped error) Outcome {
 }
 
 // Err is the error of a run with this outcome: nil if every trial is
-// complete, a failure.Interrupted or failure.Environment if that is why it
+// complete and can be trusted, a failure.Interrupted or failure.Environment if that is why it
 // stopped, and else a failure.Invalid.
 func (o Outcome) Err() error {
 	done := fmt.Sprintf("after %d of %d trials", o.Complete, o.Planned)
@@ -61,7 +66,7 @@ func (o Outcome) Err() error {
 	case o.Complete < o.Planned:
 		return failure.New(failure.Invalid, errors.New("ended "+done), "")
 	}
-	return nil
+	return o.untrusted()
 }
 
 // hint is the next step after a run in which trials have failed.

@@ -30,6 +30,7 @@ const (
 	phaseAttach      = "attach-path"
 	phaseConnect     = "connect"
 	phaseCollectPath = "collect-path"
+	phaseSaturate    = "saturate"
 	phaseKeepAlive   = "http-keepalive"
 	phaseNew         = "http-new"
 	phaseChurn       = "churn"
@@ -53,6 +54,7 @@ func phases() []phase {
 		{name: phaseAttach, when: measuresPath, run: attachPath},
 		{name: phaseConnect, measuring: true, when: connects, run: connectTraffic},
 		{name: phaseCollectPath, when: attached, run: collectPath},
+		{name: phaseSaturate, measuring: true, when: saturates, run: saturate},
 		{name: phaseKeepAlive, measuring: true, when: requests(scenarios.KeepAlive), run: httpTraffic(scenarios.KeepAlive)},
 		{name: phaseNew, measuring: true, when: requests(scenarios.NewConnection), run: httpTraffic(scenarios.NewConnection)},
 		{name: phaseChurn, measuring: true, when: churns, run: changePopulation},
@@ -82,6 +84,8 @@ func connects(f *inFlight) bool {
 	s := f.trial.scenario
 	return s.Measures(scenarios.Connect) || s.Measures(scenarios.Path)
 }
+
+func saturates(f *inFlight) bool { return f.trial.scenario.Measures(scenarios.Saturation) }
 
 func attached(f *inFlight) bool { return f.probe != nil }
 

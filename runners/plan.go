@@ -24,6 +24,8 @@ type Plan struct {
 	Scenarios []scenarios.Scenario
 	// Skipped are the scenarios none of whose modes can run.
 	Skipped []Skipped
+	// Rates are those that Try has chosen.
+	Rates []results.ChosenRate
 }
 
 // Skipped is a scenario without trials.
@@ -95,23 +97,44 @@ func (p *Plan) Included() []scenarios.Mode {
 // add appends the trials of a scenario.
 func (p *Plan) add(s *scenarios.Scenario, modes []scenarios.Mode) {
 	points := s.ResolvedPoints()
+	asked := make([]contestant, 0, len(modes)+1)
+	for _, m := range modes {
+		asked = append(asked, contestant{mode: m})
+	}
+	if s.Control {
+		asked = append(asked, contestant{mode: s.Baseline, again: true})
+	}
 	sequences := make([][][]int, len(points))
 	for i := range points {
-		sequences[i] = orders(len(modes), s.Blocks, source(s.Seed, "order", s.Name, fmt.Sprint(i)))
+		sequences[i] = orders(len(asked), s.Blocks, source(s.Seed, "order", s.Name, fmt.Sprint(i)))
 	}
 	for block := range s.Blocks {
 		for _, i := range source(s.Seed, "points", s.Name, fmt.Sprint(block)).Perm(len(points)) {
 			for _, m := range sequences[i][block] {
-				p.addTrial(s, points[i], modes[m], block+1)
+				p.addTrial(s, points[i], asked[m], block+1)
 			}
 		}
 	}
 }
 
-func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scenarios.Mode, block int) {
-	order := len(p.Trials) + 1
+// contestant is a mode that takes part in a block, or the second measurement of it.
+type contestant struct {
+	mode  scenarios.Mode
+	again bool
+}
+
+// name is that of the mode in results.
+func (c contestant) name() string {
+	if c.again {
+		return results.Again(string(c.mode))
+	}
+	return string(c.mode)
+}
+
+func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, c contestant, block int) {
+	order, mode := len(p.Trials)+1, c.mode
 	variant := s.Settings().Variant(mode)
-	name := string(mode)
+	name := c.name()
 	if variant != "" {
 		name += "-" + variant
 	}
@@ -125,7 +148,7 @@ func (p *Plan) addTrial(s *scenarios.Scenario, point scenarios.Point, mode scena
 			ID:       fmt.Sprintf("%04d-%s-%s-%s-b%d", order, s.Name, at.File(), name, block),
 			Scenario: s.Name,
 			Point:    at,
-			Mode:     string(mode),
+			Mode:     c.name(),
 			Variant:  variant,
 			Block:    block,
 			Order:    order,

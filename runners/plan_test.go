@@ -31,7 +31,18 @@ func parse(t *testing.T, name, text string) scenarios.Scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Validity = boundless()
 	return *s
+}
+
+// boundless lets every trial be trusted: a test may run on a machine that does other
+// things, and none of its numbers counts.
+func boundless() scenarios.Validity {
+	const most = 1e9
+	return scenarios.Validity{
+		Others: most, Steal: most, Memory: most, Conntrack: most, Drift: most, Late: most, Unsent: most, Failed: most, Paused: most,
+		Clock: scenarios.Duration(time.Hour),
+	}
 }
 
 func mustPlan(t *testing.T, scs ...scenarios.Scenario) *Plan {
@@ -155,5 +166,27 @@ func TestEstimate(t *testing.T) {
 	}
 	if agent := Estimate(&idle, point, scenarios.EBPF); agent < less+8*time.Second {
 		t.Errorf("Cilium's agent compiles for some 10 s, but takes only %v where kube-proxy takes %v", agent, less)
+	}
+}
+
+// A control is the baseline a second time in each block, a mode of its own in results
+// and the same population.
+func TestPlanControl(t *testing.T) {
+	s := parse(t, "aa", "population: {services: 5}\nmodes: [iptables, nftables]\nbaseline: nftables\nblocks: 6\nmeasure: [coldstart, proxy]\ncontrol: true\n")
+	plan := mustPlan(t, s)
+	if len(plan.Trials) != 18 {
+		t.Fatalf("%d trials", len(plan.Trials))
+	}
+	seen := map[string]int{}
+	ids := map[string]bool{}
+	for _, trial := range plan.Trials {
+		seen[trial.Mode]++
+		ids[trial.ID] = true
+		if trial.Mode == "nftables-again" && trial.mode != scenarios.NFTables {
+			t.Errorf("the control runs %s", trial.mode)
+		}
+	}
+	if seen["iptables"] != 6 || seen["nftables"] != 6 || seen["nftables-again"] != 6 || len(ids) != 18 {
+		t.Errorf("trials %v, %d names", seen, len(ids))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -39,8 +40,19 @@ type Options struct {
 	// change; 0 means watch.DefaultInterval. Where instructions are emulated,
 	// a thousand a second would be most of a trial's work.
 	ProbeInterval time.Duration
+	// Pilot is the directory of what was measured to choose rates, which becomes part
+	// of the run; empty without.
+	Pilot string
 	// Part is what is measured of the plan; nil means all of it.
 	Part *Part
+	// Resume is a run of the same plan in Dir that ended early; nil means a new
+	// one. Blocks that it has whole at a point stay as they are, and the others are
+	// measured from their beginning, because trials of a block are compared in
+	// pairs.
+	Resume *results.Data
+	// Enough is asked before each further block of a scenario whether the run in Dir
+	// needs no more of them; nil means that all planned blocks are measured.
+	Enough func(scenario string, blocks int) (bool, error)
 	// Populations is a folder with what Export has left there; empty means
 	// that populations are written when they are needed.
 	Populations string
@@ -60,7 +72,10 @@ type Options struct {
 // failed are a failure.Invalid. The Outcome counts in any case, and what was
 // measured is in the run directory.
 func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options) (Outcome, error) {
-	trials := plan.trials(o.Part)
+	trials, again, err := plan.left(o)
+	if err != nil {
+		return Outcome{}, err
+	}
 	r := &run{provider: provider, plan: plan, trials: trials, options: o, kept: kept{}, out: Outcome{Planned: len(trials)}}
 	if r.options.Observer == nil {
 		r.options.Observer = silent{}
@@ -68,15 +83,23 @@ func Run(ctx context.Context, provider clusters.Provider, plan *Plan, o Options)
 	if err := fits(provider, plan); err != nil {
 		return r.out, err
 	}
-	if err := r.create(ctx); err != nil {
+	if err := r.create(ctx, again); err != nil {
 		return r.out, err
 	}
+	defer func() { _ = r.writer.Close() }() // the run is whole without it
 	r.out.Stopped = r.measure(ctx)
 	reason := ""
 	if r.out.Stopped != nil {
 		reason = r.out.Stopped.Error()
 	}
 	finished := r.writer.Finish(time.Now(), reason)
+	if o.Resume != nil { // what was measured before counts too
+		if data, err := results.Open(r.writer.Dir()); err == nil {
+			r.out = OutcomeOf(data, r.out.Stopped)
+		} else {
+			finished = errors.Join(finished, err)
+		}
+	}
 	return r.out, errors.Join(r.out.Err(), finished)
 }
 
@@ -93,8 +116,9 @@ type run struct {
 	inARow   int // trials that failed since the last complete one
 }
 
-// create makes the run directory.
-func (r *run) create(ctx context.Context) error {
+// create makes the run directory, or opens the one that is resumed without the trials
+// that are measured again.
+func (r *run) create(ctx context.Context, again []string) error {
 	o := r.options
 	versions, err := r.provider.Versions(ctx)
 	if err != nil {
@@ -112,14 +136,28 @@ func (r *run) create(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find run directory: %w", err)
 	}
+	if o.Resume != nil {
+		if err := sameEnvironment(o.Resume.Environment, env); err != nil {
+			return err
+		}
+		if r.writer, err = results.Resume(o.Resume, again); err == nil {
+			r.out.Dir = o.Dir
+		}
+		return err
+	}
 	r.writer, err = results.Create(dir, results.Run{
 		ID: filepath.Base(dir), Started: time.Now(), Command: o.Command, Seed: r.plan.Seed(),
-		Provider: r.provider.Name(), Modes: r.plan.Modes, Plan: r.plan.Results(), Scenarios: infos,
+		Provider: r.provider.Name(), Modes: r.plan.Modes, Plan: r.plan.Results(), Scenarios: infos, Rates: r.plan.Rates,
 	}, env)
 	if err != nil {
 		return err
 	}
 	r.out.Dir = o.Dir
+	if o.Pilot != "" {
+		if err := os.Rename(o.Pilot, filepath.Join(dir, results.PilotFolder)); err != nil {
+			return fmt.Errorf("keep what rates were chosen by: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -135,9 +173,16 @@ func merged(a, b map[string]string) map[string]string {
 // measure runs the trials and returns why it stopped before the last.
 func (r *run) measure(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.kept.release("")) }()
+	enough := map[string]bool{}
 	for n, t := range r.trials {
 		if ctx.Err() != nil {
 			return interrupted(ctx)
+		}
+		if err := r.ask(n, enough); err != nil {
+			return err
+		}
+		if enough[t.Scenario] {
+			continue
 		}
 		if err := r.kept.release(t.Scenario); err != nil {
 			return err
@@ -147,6 +192,32 @@ func (r *run) measure(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// ask finds out, before trial n, whether its scenario has enough blocks. What is left
+// of it is then no part of the plan any more.
+func (r *run) ask(n int, enough map[string]bool) error {
+	t := r.trials[n]
+	if r.options.Enough == nil || enough[t.Scenario] || n == 0 {
+		return nil
+	}
+	if before := r.trials[n-1]; before.Scenario != t.Scenario || before.Block == t.Block {
+		return nil
+	}
+	yes, err := r.options.Enough(t.Scenario, t.Block-1)
+	if err != nil || !yes {
+		return err
+	}
+	enough[t.Scenario] = true
+	var skip []string
+	for _, later := range r.trials[n:] {
+		if later.Scenario == t.Scenario {
+			skip = append(skip, later.ID)
+		}
+	}
+	r.out.Planned -= len(skip)
+	r.writer.Skip(t.Scenario, t.Block-1, skip)
 	return nil
 }
 
@@ -183,6 +254,9 @@ func (r *run) count(t *results.Trial, failed error, hint string) error {
 	if failed == nil {
 		r.out.Complete++
 		r.inARow = 0
+		if why := t.Untrusted(); why != "" {
+			r.out.Untrusted = append(r.out.Untrusted, Failure{Trial: t.ID, Because: why})
+		}
 		return nil
 	}
 	r.out.Failed++

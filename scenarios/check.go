@@ -122,7 +122,7 @@ func (d *decoder) checkWork(s *Scenario) {
 			Found: fmt.Sprintf("%v at %v/s", duration, rate), Expected: "rate x duration of at least 1"})
 	}
 	if c := s.Traffic.Connect; c != nil {
-		work("traffic.connect", float64(c.Rate), c.Duration, "connection")
+		work("traffic.connect", float64(cmp.Or(c.Rate, leastChosen)), c.Duration, "connection")
 	}
 	if h := s.Traffic.HTTP; h != nil {
 		work("traffic.http", float64(h.Rate), h.Duration, "request")
@@ -132,14 +132,33 @@ func (d *decoder) checkWork(s *Scenario) {
 	}
 }
 
+// leastChosen is the lowest rate of connections that a run chooses by itself.
+const leastChosen = 200
+
 // checkProtocol reports traffic that the protocol of the Services cannot carry.
 func (d *decoder) checkProtocol(s *Scenario) {
+	d.checkSockets(s)
 	if s.Traffic.HTTP == nil || s.Population.Protocol == TCP || !d.sound("population", "population.protocol", "traffic") {
 		return
 	}
 	d.report(d.keyOf("traffic.http", nil), Problem{Path: "traffic.http", Message: "traffic.http needs TCP",
 		Found:    fmt.Sprintf("protocol %s in line %d", s.Population.Protocol, d.lineOf("population.protocol")),
 		Expected: "protocol TCP, or no traffic.http"})
+}
+
+// checkSockets reports that more connections of UDP would be tried than the node can
+// forget: from a port that it remembers comes no new connection.
+func (d *decoder) checkSockets(s *Scenario) {
+	if s.Population.Protocol != UDP || !d.sound("population", "population.protocol", "traffic", "measure") {
+		return
+	}
+	found := fmt.Sprintf("protocol %s in line %d", s.Population.Protocol, d.lineOf("population.protocol"))
+	if s.Measures(Saturation) {
+		d.report(d.keyOf("measure", nil), Problem{Path: "measure", Message: "the instrument saturation needs TCP", Found: found, Expected: "protocol TCP, or measure without saturation"})
+	}
+	if c := s.Traffic.Connect; c != nil && c.Rate == 0 {
+		d.report(d.keyOf("traffic.connect", nil), Problem{Path: "traffic.connect", Message: "traffic.connect needs a rate with UDP", Found: found, Expected: "traffic.connect.rate"})
+	}
 }
 
 // checkModes reports a baseline that is not measured.

@@ -63,7 +63,7 @@ func Modes() []Mode { return []Mode{IPTables, IPVS, NFTables, EBPF} }
 
 // Instruments returns every instrument, in the order of reports.
 func Instruments() []Instrument {
-	return []Instrument{Path, Connect, HTTP, Programming, ColdStart, Restart, ProxyCost}
+	return []Instrument{Path, Connect, Saturation, HTTP, Programming, ColdStart, Restart, ProxyCost}
 }
 
 // ConnectionKinds returns the kinds of HTTP connections, in the order in
@@ -116,6 +116,7 @@ func (s *Scenario) Default() {
 	if len(s.Measure) == 0 {
 		s.Measure = s.possible()
 	}
+	s.Validity.setDefaults()
 	setDefault(&s.Baseline, defaultBaseline(s.Modes))
 	setDefault(&s.Blocks, DefaultBlocks)
 	setDefault(&s.Seed, DefaultSeed)
@@ -159,7 +160,7 @@ func defaultBaseline(modes []Mode) Mode {
 func (s *Scenario) possible() []Instrument {
 	return slices.DeleteFunc(Instruments(), func(i Instrument) bool {
 		need, needs := sectionOf(i)
-		return i == Restart || needs && !need.present(s)
+		return i == Restart || i == Saturation || needs && !need.present(s)
 	})
 }
 

@@ -47,7 +47,7 @@ var (
 
 // fields returns the table of every field, in the order of the reference.
 func fields() []field {
-	return slices.Concat(headFields(), trafficFields(), churnFields(), runFields())
+	return slices.Concat(headFields(), trafficFields(), churnFields(), runFields(), validityFields())
 }
 
 func headFields() []field {
@@ -103,7 +103,8 @@ func trafficFields() []field {
 		{path: "traffic", about: "The load during the measurement."},
 		{path: "traffic.connect", about: "Opens new TCP connections at a fixed rate and closes each as soon as it is established. " +
 			"Used by the instruments connect and path."},
-		rate.as("traffic.connect.rate", "New connections per second.", nil),
+		rate.as("traffic.connect.rate", "New connections per second.", nil).
+			with("half or less of what the weakest mode keeps up with at the largest point, which is tried before the first trial: 1, 2 or 5 times a power of ten"),
 		duration.as("traffic.connect.warmup", "Load before the duration that is not counted.", DefaultConnectWarmup),
 		duration.as("traffic.connect.duration", "How long connections are counted.", nil),
 		duration.as("traffic.connect.timeout", "A connection that takes longer is given up and counted as censored.", DefaultConnectTimeout),
@@ -155,6 +156,7 @@ func runFields() []field {
 		{path: "baseline", about: "The mode that every ratio is relative to. It must be one of the modes, if they are listed.",
 			defNote: string(DefaultBaseline) + ", or the first of modes if it is not among them", enum: names(Modes()), wrong: "is not a known mode"},
 		field{min: 1, max: MaxBlocks}.as("blocks", "Number of repetitions; in each block every mode is measured once.", DefaultBlocks),
+		field{}.as("control", "Measures the baseline a second time in each block, as an A/A control: what differs then is noise, and the report says how much.", false),
 		field{min: 1}.as("seed", "Decides the order of trials, the sampled Services and the targets of churn.", DefaultSeed),
 
 		field{enum: names(Batchings()), wrong: "is not a known kind of batching"}.

@@ -31,6 +31,8 @@ const (
 	MaxRate = 100_000
 	// MaxRates is the largest number of rates that are tried one after the other.
 	MaxRates = 20
+	// MaxObjectives is the largest number of objectives.
+	MaxObjectives = 100
 	// MaxFlows is the largest number of connections that are kept open.
 	MaxFlows = 500
 	// MaxDuration is the longest duration, warm-up or time-out.

@@ -22,6 +22,8 @@ type Overrides struct {
 	Blocks *int
 	// Seed (--seed) replaces the seed.
 	Seed *uint64
+	// Control (--aa) replaces the control.
+	Control *bool
 }
 
 // Apply changes s, completes it with defaults and validates it again. After
@@ -43,6 +45,9 @@ func (o Overrides) Apply(s *Scenario) error {
 	}
 	if o.Seed != nil {
 		changed.Seed = *o.Seed
+	}
+	if o.Control != nil {
+		changed.Control = *o.Control
 	}
 	valid, err := revalidate(&changed)
 	if zeros := o.zeros(); len(zeros) > 0 {

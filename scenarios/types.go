@@ -41,7 +41,8 @@ type Scenario struct {
 	// Churn is what changes while the cluster is measured; nil means nothing.
 	Churn *Churn `yaml:"churn,omitempty" json:"churn,omitempty"`
 	// Measure lists the instruments to use; empty means every instrument
-	// whose section exists, with ColdStart and ProxyCost, without Restart.
+	// whose section exists, with ColdStart and ProxyCost, without Restart
+	// and Saturation.
 	Measure []Instrument `yaml:"measure,omitempty" json:"measure,omitempty"`
 
 	// Modes are measured unless the command line says otherwise; empty
@@ -51,6 +52,12 @@ type Scenario struct {
 	Baseline Mode `yaml:"baseline,omitempty" json:"baseline,omitempty"`
 	// Blocks is the number of repetitions; each block is every mode once.
 	Blocks int `yaml:"blocks,omitempty" json:"blocks,omitempty"`
+	// SLO is what numbers should be; a run that misses one ends with exit code 3.
+	SLO []Objective `yaml:"slo,omitempty" json:"slo,omitempty"`
+	// Validity are limits of what may happen beside the measurement.
+	Validity Validity `yaml:"validity,omitempty" json:"validity"`
+	// Control measures the baseline a second time in each block, as an A/A control.
+	Control bool `yaml:"control,omitempty" json:"control,omitempty"`
 	// Seed decides trial order, sampled Services and churn targets.
 	Seed uint64 `yaml:"seed,omitempty" json:"seed,omitempty"`
 
@@ -133,8 +140,9 @@ type Traffic struct {
 // ConnectTraffic opens new TCP connections, open loop, and closes each as
 // soon as it is established.
 type ConnectTraffic struct {
-	// Rate is in new connections per second.
-	Rate int `yaml:"rate" json:"rate"`
+	// Rate is in new connections per second; 0 lets the run choose one that every
+	// mode keeps up with.
+	Rate int `yaml:"rate,omitempty" json:"rate,omitempty"`
 	// Warmup precedes Duration and is not counted.
 	Warmup   Duration `yaml:"warmup,omitempty" json:"warmup,omitempty"`
 	Duration Duration `yaml:"duration" json:"duration"`
@@ -176,6 +184,9 @@ const (
 	Connect Instrument = "connect"
 	// HTTP is the latency of HTTP requests with and without keep-alive.
 	HTTP Instrument = "http"
+	// Saturation is the highest rate of new connections that a mode keeps up with.
+	// It is measured only where it is asked for.
+	Saturation Instrument = "saturation"
 	// Programming is the time from an API write to traffic that obeys it.
 	Programming Instrument = "programming"
 	// ColdStart is the time from starting the proxy to verified convergence.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
+	"github.com/prometheus/procfs"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +24,7 @@ import (
 	"svcbench/internal/agent/verify"
 	"svcbench/internal/failure"
 	"svcbench/internal/process"
+	"svcbench/internal/strain"
 )
 
 // cluster is one local cluster.
@@ -54,6 +57,8 @@ var (
 	_ clusters.Cluster     = (*cluster)(nil)
 	_ clusters.Forgetful   = (*cluster)(nil)
 	_ clusters.Restartable = (*cluster)(nil)
+	_ clusters.Owner       = (*cluster)(nil)
+	_ clusters.Tracking    = (*cluster)(nil)
 )
 
 // controlPlane are the steps to an API server that answers.
@@ -188,6 +193,29 @@ func (c *cluster) Place(at clusters.At) agent.Launcher {
 	}
 	return &place{cluster: c, at: at, ns: ns}
 }
+
+// Dropped adds up what the node's connection tracking says of each processor.
+func (c *cluster) Dropped() (n uint64, err error) {
+	err = c.network.node.Do(func() error {
+		// Not /proc itself, which is that of the process and not of this thread.
+		fs, err := procfs.NewFS("/proc/thread-self")
+		if err != nil {
+			return err
+		}
+		processors, err := fs.ConntrackStat()
+		for _, p := range processors {
+			n += p.Drop + p.EarlyDrop + p.InsertFailed
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the counters of connection tracking: %w", err)
+	}
+	return n, nil
+}
+
+// Owns says whether this program has started a process.
+func (c *cluster) Owns(pid int) bool { return strain.Descendants(os.Getpid())(pid) }
 
 // Close removes the cluster. Nothing in it is worth a farewell: its processes
 // are killed, in an order in which none complains about another.

@@ -295,6 +295,13 @@ func disturb(t *testing.T, c clusters.Cluster) {
 	if state := stateOf(t, pid); state == "T" {
 		t.Error("the proxy is frozen for ever")
 	}
+	// The tests of others share its kernel, and not its table of connections.
+	if n, err := c.(clusters.Tracking).Dropped(); err != nil || n > 100 {
+		t.Errorf("%d connections dropped, %v", n, err)
+	}
+	if owner := c.(clusters.Owner); !owner.Owns(pid) || owner.Owns(1) && os.Getpid() != 1 {
+		t.Error("the cluster does not know its processes")
+	}
 	before := agent.Now()
 	ready, err := c.(clusters.Restartable).RestartAPI(t.Context())
 	if err != nil || ready < before {

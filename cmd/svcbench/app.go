@@ -88,7 +88,7 @@ Results go to standard output, talk to standard error. Exit codes: 0 ok,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	addGroup(root, "Measure:", newRun(streams), newPlan(streams), newReport(streams), newList(streams))
+	addGroup(root, "Measure:", newRun(streams), newPlan(streams), newReport(streams), newCompare(streams), newBaseline(streams), newList(streams))
 	addGroup(root, "Scenario files:", newValidate(streams), newSchema(streams))
 	addGroup(root, "This machine:", newDoctor(streams), newComponents(streams), newClean(streams))
 	root.AddCommand(newVersion(streams), newAgent(streams), newAgentPod(), newOCIRuntime(), newVMInit())

@@ -20,8 +20,9 @@ type choosing struct {
 	all    bool
 	modes  []string
 	points []int
-	blocks int
+	blocks blockCount
 	seed   uint64
+	aa     bool
 }
 
 // addChoosing gives cmd the flags that change scenarios, and completion.
@@ -31,7 +32,8 @@ func addChoosing(cmd *cobra.Command) *choosing {
 	flags.BoolVar(&c.all, "all", false, "all built-in scenarios, in all modes that run here")
 	flags.StringSliceVar(&c.modes, "modes", nil, "modes to measure, instead of the scenario's (iptables,ipvs,nftables,ebpf)")
 	flags.IntSliceVar(&c.points, "points", nil, "numbers of Services, instead of the scenario's")
-	flags.IntVar(&c.blocks, "blocks", 0, "number of repetitions, instead of the scenario's")
+	flags.Var(&c.blocks, "blocks", "number of repetitions, instead of the scenario's; or auto:5%, as many as it takes until the most important number is known to that share")
+	flags.BoolVar(&c.aa, "aa", false, "measure the baseline twice, to see how much is noise (A/A control)")
 	flags.Uint64Var(&c.seed, "seed", 0, "seed of everything drawn at random, instead of the scenario's")
 	completeFlag(cmd, "modes", cobra.FixedCompletions(modeNames(), cobra.ShellCompDirectiveNoFileComp))
 	for _, name := range []string{"points", "blocks", "seed"} {
@@ -79,10 +81,13 @@ func (c *choosing) overrides(cmd *cobra.Command) (scenarios.Overrides, error) {
 		o.Modes = scenarios.Modes()
 	}
 	if cmd.Flags().Changed("blocks") {
-		o.Blocks = &c.blocks
+		o.Blocks = &c.blocks.n
 	}
 	if cmd.Flags().Changed("seed") {
 		o.Seed = &c.seed
+	}
+	if cmd.Flags().Changed("aa") {
+		o.Control = &c.aa
 	}
 	return o, nil
 }

@@ -153,6 +153,8 @@ func valueText(s *jsonschema.Schema) string {
 		return "see below"
 	case s.Type == "object":
 		return "see below"
+	case s.Type == "array" && s.Items.Type == "string" && len(s.Items.Enum) == 0:
+		return "list of text"
 	case s.Type == "array":
 		return "list of " + valueText(s.Items)
 	case len(s.Enum) > 0:

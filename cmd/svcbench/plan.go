@@ -83,6 +83,9 @@ func printPlan(streams Streams, plan *runners.Plan, modes []clusters.Support) er
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if pilot := plan.Pilot(); pilot != nil {
+		fmt.Fprintf(streams.Out, "before them %s to choose the rate of connections, about %s\n", counted(len(pilot.Trials), "trial"), progress.Rough(pilot.Estimate()))
+	}
 	_, err := fmt.Fprintf(streams.Out, "%s, about %s\n", counted(len(plan.Trials), "trial"), progress.Rough(plan.Estimate()))
 	return err
 }

@@ -89,15 +89,19 @@ func printPaths(streams Streams, paths []string) error {
 }
 
 // drawRun draws the report of a run that was just measured, and prints its
-// text and where it is.
+// text and where it is. The error may be that an objective of it is missed.
 func drawRun(streams Streams, dir string) error {
 	data, err := results.Open(dir)
 	if err != nil {
 		return err
 	}
+	summary, err := reports.Summarize(data, reports.Options{})
+	if err != nil {
+		return err
+	}
 	// First the files: there may be nobody any more to print to.
-	paths, failed := reports.Write(data.Dir, data, reports.Options{})
-	err = printReport(streams, data, reports.Options{}, "text")
+	paths, failed := summary.Write(data.Dir)
+	err = summary.WriteText(streams.Out)
 	if failed != nil {
 		return failed
 	}
@@ -105,7 +109,10 @@ func drawRun(streams Streams, dir string) error {
 		return err
 	}
 	fmt.Fprintln(streams.Out)
-	return printPaths(streams, paths)
+	if err := printPaths(streams, paths); err != nil {
+		return err
+	}
+	return summary.Met()
 }
 
 // latestRun stands for the newest run.

@@ -34,6 +34,8 @@ type running struct {
 	out       *string
 	nodeImage string // of kind clusters
 	workers   int    // of kind clusters
+	resume    string // the run to go on with
+	budget    time.Duration
 	vm        string // the machine to run in
 	told      string // what a run inside one is told
 }
@@ -63,7 +65,13 @@ run, keeps what was measured and cleans up; a second Ctrl-C ends at once.`,
 	cmd.Flags().IntVar(&r.workers, "workers", 1, "worker nodes of a kind cluster")
 	addUse(cmd, &r.programs, "components")
 	addVM(cmd, &r.vm, &r.told)
+	cmd.Flags().DurationVar(&r.budget, "budget", 0, "begin no further block of a scenario after this time")
+	cmd.Flags().StringVar(&r.resume, "resume", "", "run that ended early, to measure the blocks that it lacks")
+	completeFlag(cmd, "resume", completeRuns(r.out))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Changed("resume") {
+			return r.runResumed(cmd, streams, args)
+		}
 		chosen, err := r.choose.load(cmd, args)
 		if err != nil {
 			return err
@@ -91,6 +99,9 @@ func (r *running) fitting(cmd *cobra.Command) error {
 	if kinds && cmd.Flags().Changed("vm") {
 		return failure.New(failure.Usage, errors.New("--cluster kind and --vm exclude each other: there are no containers in the machine"), "leave out one of the two")
 	}
+	if cmd.Flags().Changed("vm") && (r.choose.blocks.auto || r.budget > 0) {
+		return failure.New(failure.Usage, errors.New("--blocks auto and --budget are not for virtual machines, which measure blocks side by side"), "name a number of blocks")
+	}
 	for _, name := range []string{"workers", "node-image"} {
 		if cmd.Flags().Changed(name) && !kinds {
 			return failure.New(failure.Usage, fmt.Errorf("--%s is for kind clusters", name), "add --cluster kind, or leave it out")
@@ -113,45 +124,93 @@ func (r *running) run(cmd *cobra.Command, streams Streams, chosen []scenarios.Sc
 	return failed
 }
 
+// prepared is what a run needs before its first trial.
+type prepared struct {
+	provider clusters.Provider
+	plan     *runners.Plan
+}
+
+// prepare finds out what of the scenarios can be measured, and builds what that
+// needs. The display is the caller's to close if there is no error.
+func (r *running) prepare(ctx context.Context, streams Streams, chosen []scenarios.Scenario) (_ prepared, _ progress.Display, err error) {
+	var p prepared
+	if err := beforeRun(ctx, streams, *r.out); err != nil {
+		return p, nil, err
+	}
+	if err := cleanLeftovers(ctx, streams); err != nil {
+		return p, nil, err
+	}
+	display := r.showing.display(streams)
+	defer func() {
+		if err != nil {
+			display.Close()
+		}
+	}()
+	provider, modes, err := r.makers(ctx, display, chosen)
+	if err != nil {
+		return p, nil, err
+	}
+	if p.plan, err = runners.NewPlan(chosen, modes); err != nil {
+		return p, nil, err
+	}
+	tellOmissions(streams, p.plan)
+	tellAdvice(streams, p.plan, modes)
+	tellVM(streams, p.plan, modes, vm.Available())
+	if provider == nil {
+		if provider, err = r.programs.provider(ctx, display, p.plan.Included()...); err != nil {
+			return p, nil, err
+		}
+	}
+	p.provider = provider
+	return p, display, nil
+}
+
+// runResumed goes on with a run, and draws it.
+func (r *running) runResumed(cmd *cobra.Command, streams Streams, args []string) error {
+	if r.showing.quiet {
+		streams.Err = io.Discard
+	}
+	again, err := r.openResumed(cmd, args)
+	if err != nil {
+		return err
+	}
+	out, failed := r.goOn(cmd.Context(), streams, again)
+	if out.Dir != "" {
+		failed = errors.Join(failed, drawRun(streams, out.Dir))
+	}
+	return failed
+}
+
 // measure makes a run and returns how far it came.
 func (r *running) measure(ctx context.Context, streams Streams, chosen []scenarios.Scenario, command string) (runners.Outcome, error) {
 	var none runners.Outcome
-	if err := beforeRun(ctx, streams, *r.out); err != nil {
+	p, display, err := r.prepare(ctx, streams, chosen)
+	if err != nil {
 		return none, err
 	}
-	if err := cleanLeftovers(ctx, streams); err != nil {
-		return none, err
-	}
-	display := r.showing.display(streams)
 	defer display.Close()
-	provider, modes, err := r.makers(ctx, display, chosen)
-	if err != nil {
-		return none, err
-	}
-	plan, err := runners.NewPlan(chosen, modes)
-	if err != nil {
-		return none, err
-	}
-	tellOmissions(streams, plan)
-	tellAdvice(streams, plan, modes)
-	tellVM(streams, plan, modes, vm.Available())
-	if provider == nil {
-		if provider, err = r.programs.provider(ctx, display, plan.Included()...); err != nil {
-			return none, err
-		}
-	}
 	env, err := environment.Capture(ctx, environment.WithBuild(version, commit))
 	if err != nil {
 		return none, err
 	}
-	dir, err := newRunDir(*r.out, plan.Scenarios)
+	dir, err := newRunDir(*r.out, p.plan.Scenarios)
 	if err != nil {
 		return none, err
 	}
-	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(plan.Trials), "trial"), progress.Rough(plan.Estimate()), dir))
+	enough := r.choose.blocks.enough(dir, r.budget, display.Line)
+	tried, err := p.chooseRates(ctx, display, dir, env)
+	if err != nil {
+		return none, err
+	}
+	if tried != "" { // by then it is elsewhere, if all goes well
+		defer os.RemoveAll(tried)
+	}
+	display.Line(fmt.Sprintf("%s, about %s, into %s", counted(len(p.plan.Trials), "trial"), progress.Rough(p.plan.Estimate()), dir))
 	watcher := newWatcher(ctx, display, 1)
-	watcher.expect(plan.Results())
-	return runners.Run(ctx, provider, plan, runners.Options{Dir: dir, Command: command, Environment: env, Observer: watcher.lane()})
+	watcher.expect(p.plan.Results())
+	return runners.Run(ctx, p.provider, p.plan, runners.Options{
+		Dir: dir, Command: command, Environment: env, Observer: watcher.lane(), Pilot: tried, Enough: enough,
+	})
 }
 
 // makers returns the provider and which modes it can run. That of local clusters
@@ -208,7 +267,7 @@ func commandLine(cmd *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, shellWord(arg))
 	}
-	for _, name := range []string{"all", "modes", "points", "blocks", "seed", "cluster", "node-image", "workers", "components", "vm"} {
+	for _, name := range []string{"all", "modes", "points", "blocks", "budget", "aa", "seed", "cluster", "node-image", "workers", "components", "vm"} {
 		flag := cmd.Flags().Lookup(name)
 		switch {
 		case !flag.Changed:

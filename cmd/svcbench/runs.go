@@ -67,6 +67,9 @@ func listRuns(streams Streams, root string) ([]runRow, error) {
 	}
 	rows := []runRow{}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") { // none yet
+			continue
+		}
 		data, err := results.Open(filepath.Join(root, e.Name()))
 		if failure.CodeOf(err) == failure.Usage && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 			continue

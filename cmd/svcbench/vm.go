@@ -40,6 +40,9 @@ func (r *running) runInVM(cmd *cobra.Command, streams Streams, chosen []scenario
 	if err != nil {
 		return err
 	}
+	if err := rated(chosen, results.Clock(spec.Clock)); err != nil {
+		return err
+	}
 	chosen, left := reach{clock: results.Clock(spec.Clock), points: cmd.Flags().Changed("points"), windows: spec.Windows}.of(chosen)
 	for _, what := range left {
 		fmt.Fprintf(streams.Err, "! %s\n", what)

@@ -60,7 +60,7 @@ func (r *running) runAsGuest(cmd *cobra.Command, streams Streams, chosen []scena
 	}
 	mirror := &mirror{relay: &relay{to: streams.Out}, from: told.Dir, to: vm.ShareFolder, as: nameOf(told.Part)}
 	out, failed := r.measureAsGuest(cmd, streams, told, mirror, chosen)
-	if out.Stopped != nil || out.Failed > 0 {
+	if out.Stopped != nil || out.Failed > 0 || len(out.Untrusted) > 0 {
 		failed = out.Stopped // the host has the trials that failed
 	}
 	if err := mirror.copy(); err != nil {

@@ -12,6 +12,7 @@ import (
 //	run.json                    Run
 //	environment.json            Environment
 //	scenarios/NAME.yaml         ScenarioInfo.YAML, to run it again
+//	pilot/                      the run that ChosenRates rest on
 //	trials/ID/trial.json        Trial
 //	trials/ID/histograms.json   Trial.Histograms
 //	trials/ID/series.json       Trial.Series
@@ -27,6 +28,8 @@ const (
 	histogramFile   = "histograms.json"
 	seriesFile      = "series.json"
 	changesFile     = "changes.jsonl"
+	// PilotFolder is a run directory inside another one.
+	PilotFolder = "pilot"
 	// LogFolder is the sub-folder of a trial's folder for the logs of
 	// child processes.
 	LogFolder = "logs"

@@ -123,6 +123,9 @@ const (
 	// MachineSystem is the CPU time that the whole machine spent in the kernel
 	// during churn, instruments and all.
 	MachineSystem = "machine.cpu.system"
+	// ConnectSaturation is the highest rate of new connections at which nine of ten
+	// begin within 10 ms of when they were due and at most 1 % fail.
+	ConnectSaturation = "connect.saturation"
 	// Rules is the prefix of the numbers of kernel objects: rules, or entries
 	// of maps.
 	Rules = "rules."
@@ -141,6 +144,9 @@ const (
 	ClusterDown = "cluster.down"
 )
 
+// Validity is the name under which it is missing that trials were checked.
+const Validity = "validity"
+
 // The classes of a histogram; see Histogram.Class.
 const (
 	ClassAll    = "all"
@@ -152,11 +158,14 @@ const (
 	ClassChanged = "changed"
 )
 
+// HigherIsBetter reports whether more of a metric is an advantage.
+func HigherIsBetter(metric string) bool { return metric == Saturation || metric == ConnectSaturation }
+
 // LowerIsBetter reports whether less of a metric is an advantage. It is false
 // for rates and for numbers that are no judgement, such as the rule count.
 func LowerIsBetter(metric string) bool {
 	switch {
-	case metric == PopulateRate, metric == ChurnDue, metric == ChurnSent, metric == ChurnRate, metric == Saturation, strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
+	case metric == PopulateRate, metric == ChurnDue, metric == ChurnSent, metric == ChurnRate, HigherIsBetter(metric), strings.HasPrefix(metric, Rules), metric == ProxySyncCount:
 		return false
 	}
 	return true

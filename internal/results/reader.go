@@ -73,7 +73,7 @@ func (d *Data) readRun() error {
 	var version struct {
 		Format int `json:"format"`
 	}
-	if err := decode(name, data, &version); err != nil {
+	if err := Decode(name, data, &version); err != nil {
 		return damaged(err)
 	}
 	switch {
@@ -84,7 +84,7 @@ func (d *Data) readRun() error {
 	case version.Format < 1:
 		return damaged(fmt.Errorf("%s: format is missing", name))
 	}
-	return damaged(decode(name, data, &d.Run))
+	return damaged(Decode(name, data, &d.Run))
 }
 
 func readTrial(dir string) (*Trial, error) {
@@ -117,7 +117,7 @@ func readJSON(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return decode(name, data, v)
+	return Decode(name, data, v)
 }
 
 // readLines reads a file with one JSON value a line. A line without its end
@@ -143,8 +143,9 @@ func readLines[T any](name string) ([]T, error) {
 	return items, nil
 }
 
-// decode reads all of data into v. Errors have the line of the file name.
-func decode(name string, data []byte, v any) error {
+// Decode reads all of data, which is JSON, into v. Errors have the line of the file
+// name.
+func Decode(name string, data []byte, v any) error {
 	err := json.Unmarshal(data, v)
 	if err == nil {
 		return nil

@@ -25,8 +25,24 @@ type Run struct {
 	// Scenarios are the scenarios as they were run, after defaults and
 	// command-line overrides, in the order asked for.
 	Scenarios []ScenarioInfo `json:"scenarios"`
+	// Rates are the rates of connections that were chosen for scenarios that leave them
+	// open; what that rests on is in the folder PilotFolder.
+	Rates []ChosenRate `json:"rates,omitempty"`
 	// Interrupted says why the run ended early; empty when it did not.
 	Interrupted string `json:"interrupted,omitempty"`
+}
+
+// ChosenRate is a rate of new connections that every mode keeps up with.
+type ChosenRate struct {
+	Scenario string `json:"scenario"`
+	// Rate is in connections a second.
+	Rate int `json:"rate"`
+	// Point is where it was tried, and Saturation the highest rate there that each mode
+	// keeps up with; see ConnectSaturation.
+	Point      Point              `json:"point"`
+	Saturation map[string]float64 `json:"saturation"`
+	// Untrusted says why one of these cannot be trusted; empty if all can.
+	Untrusted string `json:"untrusted,omitempty"`
 }
 
 // ModeStatus says whether a mode is part of the run.

@@ -74,6 +74,8 @@ type Trial struct {
 	// Clock is what its times count; empty means the time of the machine.
 	Clock Clock `json:"clock,omitempty"`
 
+	// Checks say whether the trial can be trusted; see Trial.Untrusted.
+	Checks []Check `json:"checks,omitempty"`
 	// Correct is nil if the trial did not come so far.
 	Correct *Correct `json:"correct,omitempty"`
 
@@ -92,6 +94,31 @@ type Trial struct {
 	Series []Series `json:"-"`
 	// Changes are stored in changes.jsonl, one a line.
 	Changes []Change `json:"-"`
+}
+
+// Check is a condition of trust in a trial.
+type Check struct {
+	// Name is "others", "steal", "conntrack", "memory", "drift", "late",
+	// "unsent", "failed", "paused" or "clock".
+	Name string `json:"name"`
+	// Value is what was found, Limit the most that is allowed.
+	Value float64 `json:"value"`
+	Limit float64 `json:"limit"`
+	// Unit is "processors", "count", "ratio" or "s".
+	Unit string `json:"unit"`
+	// Because says what is wrong; empty if the check has passed.
+	Because string `json:"because,omitempty"`
+}
+
+// Untrusted says why the trial cannot be trusted; "" if it can.
+func (t *Trial) Untrusted() string {
+	var why []string
+	for _, c := range t.Checks {
+		if c.Because != "" {
+			why = append(why, c.Because)
+		}
+	}
+	return strings.Join(why, "; ")
 }
 
 // PhaseFreeze is the name of the time in which the proxy was frozen, inside that of

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"svcbench/internal/failure"
@@ -14,15 +15,16 @@ import (
 // Writer fills a run directory. Its methods must not be called at the same
 // time. What it has returned from without an error survives a crash.
 type Writer struct {
-	dir string
-	run Run
+	dir  string
+	run  Run
+	lock *os.File // keeps others from writing; nil after Close
 }
 
 // Create makes the run directory dir, which must not exist or be empty, and
 // stores what is known before the first trial. The format version of run is
 // set here. It is a usage error if dir has something in it or two scenarios
 // have one name, and an environment error if dir cannot be written; nothing
-// is left behind then.
+// is left behind then. The caller must Close the Writer.
 func Create(dir string, run Run, env Environment) (*Writer, error) {
 	if err := checkScenarios(run.Scenarios); err != nil {
 		return nil, failure.New(failure.Usage, fmt.Errorf("make run directory %s: %w", dir, err), "")
@@ -38,9 +40,10 @@ func Create(dir string, run Run, env Environment) (*Writer, error) {
 			"name a new folder with --out DIR; runs are never overwritten")
 	}
 	if err == nil {
-		err = w.begin(env)
+		err = errors.Join(w.hold(), w.begin(env))
 	}
 	if err != nil {
+		_ = w.Close() // nothing is left that others could write to
 		undo()
 		return nil, writeError(fmt.Errorf("make run directory %s: %w", dir, err))
 	}
@@ -205,6 +208,17 @@ func (w *Writer) Discard(id string) error {
 		return writeError(fmt.Errorf("discard trial %s: %w", id, err))
 	}
 	return nil
+}
+
+// Skip takes trials out of the plan, because a scenario has enough with so many
+// blocks. It is stored by Finish.
+func (w *Writer) Skip(scenario string, blocks int, ids []string) {
+	w.run.Plan = slices.DeleteFunc(w.run.Plan, func(t PlannedTrial) bool { return slices.Contains(ids, t.ID) })
+	for i := range w.run.Scenarios {
+		if w.run.Scenarios[i].Name == scenario {
+			w.run.Scenarios[i].Blocks = blocks
+		}
+	}
 }
 
 // Finish records when and, if it was before the end of the plan, why the run

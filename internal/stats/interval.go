@@ -28,6 +28,12 @@ const (
 	// StudentT is mean ± t(n-1) s/sqrt(n), which trusts that blocks scatter
 	// normally. With 2 to 5 blocks there is no way to check that.
 	StudentT Method = "Student t"
+	// RankTest is the interval that inverts the Mann-Whitney test.
+	RankTest Method = "rank test"
+	// Resampled is the percentile bootstrap over blocks.
+	Resampled Method = "bootstrap"
+	// Score is Wilson's interval of a share.
+	Score Method = "score"
 )
 
 // Interval is an estimate with its confidence interval.

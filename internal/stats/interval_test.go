@@ -135,32 +135,3 @@ func TestCoverageOfMerged(t *testing.T) {
 		}
 	}
 }
-
-// TestCoverage draws blocks with a known median ratio and counts how often
-// the interval contains it. The seed is fixed; the limits are five standard
-// errors from 0.95.
-func TestCoverage(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
-	for _, n := range []int{3, 6, 10} {
-		const rounds = 4000
-		covered := 0
-		for range rounds {
-			a, b := make([]float64, n), make([]float64, n)
-			for i := range n {
-				shared := math.Exp(0.2 * random.NormFloat64())
-				a[i] = 1.1 * shared * math.Exp(0.05*random.NormFloat64())
-				b[i] = shared * math.Exp(0.05*random.NormFloat64())
-			}
-			ratio, ok := MedianRatio(a, b)
-			if !ok || ratio.Estimate < ratio.Lo || ratio.Estimate > ratio.Hi {
-				t.Fatalf("interval without its estimate: %+v", ratio)
-			}
-			if !ratio.Excludes(1.1) {
-				covered++
-			}
-		}
-		if share := float64(covered) / rounds; share < 0.93 {
-			t.Errorf("%d blocks: the interval covers the truth in %.3f of runs", n, share)
-		}
-	}
-}

@@ -126,8 +126,10 @@ type Health struct {
 	// kernel. On virtual links it holds that of the path under test, which
 	// the kernel charges to whoever sends the packet.
 	CPU time.Duration `json:"cpu"`
-	// GCs counts garbage collections; there should be none.
-	GCs int64 `json:"gcs"`
+	// GCs counts garbage collections, of which there should be none, and Paused is
+	// how long the agent stood still for them.
+	GCs    int64         `json:"gcs"`
+	Paused time.Duration `json:"paused,omitempty"`
 	// PeakOpen is the largest number of sockets open at once.
 	PeakOpen int `json:"peakOpen"`
 }

@@ -46,7 +46,7 @@ func (l *loop) watched(ctx context.Context, spec Spec) (Health, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	collected := memory.NumGC
+	collected, paused := memory.NumGC, memory.PauseTotalNs
 	used, err := cpuTime()
 	if err != nil {
 		return Health{}, err
@@ -64,7 +64,7 @@ func (l *loop) watched(ctx context.Context, spec Spec) (Health, error) {
 		return Health{}, err
 	}
 	runtime.ReadMemStats(&memory)
-	h.CPU, h.GCs = until-used, int64(memory.NumGC-collected)
+	h.CPU, h.GCs, h.Paused = until-used, int64(memory.NumGC-collected), time.Duration(memory.PauseTotalNs-paused)
 	return h, nil
 }
 

@@ -111,8 +111,10 @@ type Health struct {
 	// CPU is the processor time of the agent, in user mode and in the
 	// kernel.
 	CPU time.Duration `json:"cpu"`
-	// GCs counts garbage collections.
-	GCs int64 `json:"gcs"`
+	// GCs counts garbage collections, and Paused is how long the agent stood still
+	// for them.
+	GCs    int64         `json:"gcs"`
+	Paused time.Duration `json:"paused,omitempty"`
 }
 
 // Run starts the agent and returns what it measured.

@@ -147,31 +147,36 @@ func (t *tally) result() (*Result, error) {
 
 // watch looks after the process while it measures.
 type watch struct {
-	began time.Time
-	cpu   time.Duration
-	gcs   uint32
+	began  time.Time
+	cpu    time.Duration
+	gcs    uint32
+	paused time.Duration
 }
 
 func newWatch() (watch, error) {
 	runtime.GC()
-	cpu, gcs, err := usage()
-	return watch{began: time.Now(), cpu: cpu, gcs: gcs}, err
+	w, err := usage()
+	w.began = time.Now()
+	return w, err
 }
 
 // stop tells how the process fared since newWatch.
 func (w watch) stop() (Health, error) {
 	elapsed := time.Since(w.began)
-	cpu, gcs, err := usage()
-	return Health{Elapsed: elapsed, CPU: cpu - w.cpu, GCs: int64(gcs - w.gcs)}, err
+	now, err := usage()
+	return Health{Elapsed: elapsed, CPU: now.cpu - w.cpu, GCs: int64(now.gcs - w.gcs), Paused: now.paused - w.paused}, err
 }
 
-// usage returns the processor time and garbage collections of this process.
-func usage() (time.Duration, uint32, error) {
+// usage returns the processor time and garbage collections of this process so far.
+func usage() (watch, error) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	var used unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
-		return 0, 0, fmt.Errorf("HTTP load: ask for processor time: %w", err)
+		return watch{}, fmt.Errorf("HTTP load: ask for processor time: %w", err)
 	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), memory.NumGC, nil
+	return watch{
+		cpu: time.Duration(used.Utime.Nano() + used.Stime.Nano()), gcs: memory.NumGC,
+		paused: time.Duration(memory.PauseTotalNs),
+	}, nil
 }

@@ -1,9 +1,8 @@
 package watch
 
 import (
-	"time"
-
 	"net/netip"
+	"time"
 
 	"svcbench/internal/agent/errkind"
 	"svcbench/internal/agent/probe"
